@@ -1,0 +1,107 @@
+package jobs
+
+import "time"
+
+// The lease. A worker renews at a third of it and stops work with a fifth of it left.
+const (
+	LeaseTTL    = 30 * time.Second
+	LeaseRenew  = LeaseTTL / 3
+	LeaseMargin = LeaseTTL / 5
+)
+
+// CrashLimit is how many workers a job may take with it in a row before it is given up.
+const CrashLimit = 5
+
+// Slack is how much early a poll may be: clocks are compared only through an estimate.
+const Slack = time.Second
+
+// Delivery is what of a token matters for admitting it.
+type Delivery struct {
+	Seq       uint64 // in the queue's stream
+	Delivered int    // 1 the first time
+}
+
+// Action says what to do with a token.
+type Action int
+
+// The actions.
+const (
+	Acquire Action = iota + 1 // try to become the owner
+	Park                      // store a schedule for Admission.At, then acknowledge
+	Drop                      // nothing to do: acknowledge
+)
+
+// Admission is the answer to a token.
+type Admission struct {
+	Action Action
+	At     time.Time
+	Steal  bool // Acquire from an owner that is presumed dead
+}
+
+// Admit decides what a token is good for, from the record as just read.
+//
+// A token delivered again with the sequence that the record names is the queue's word that the owner is gone: its
+// lease is not waited for. Any other token waits until the lease is over.
+func Admit(r *Record, d Delivery, now time.Time) Admission {
+	owned := r.Owner != ""
+	sameToken := owned && r.Token == d.Seq && d.Delivered > 1
+	switch {
+	case owned && !sameToken && now.Before(r.Lease):
+		return Admission{Action: Park, At: minTime(r.Lease, now.Add(time.Second))}
+	case !r.Settings.Enabled && len(r.Outbox) == 0:
+		return Admission{Action: Drop}
+	case now.Before(r.NotBefore): // exactly: the server counts
+		return Admission{Action: Park, At: r.NotBefore}
+	case owned, !r.Idle(), !now.Add(Slack).Before(r.NextPoll):
+		return Admission{Action: Acquire, Steal: owned}
+	}
+	return Admission{Action: Park, At: r.NextPoll}
+}
+
+// Take makes owner the owner, for a lease from now.
+func (r *Record) Take(owner string, d Delivery, now time.Time) {
+	if r.Owner != "" {
+		r.Crashes++
+	}
+	r.Owner, r.Token, r.Lease = owner, d.Seq, now.Add(LeaseTTL)
+	r.Fence++
+	r.Rev++
+}
+
+// Release gives the mailbox free. It keeps Crashes only where the run was cut short.
+func (r *Record) Release() {
+	r.Owner, r.Token, r.Lease, r.Crashes = "", 0, time.Time{}, 0
+	r.Rev++
+	if r.Done >= r.Want {
+		r.Lane = ""
+	}
+}
+
+// Wake is when the next token must come: the next poll, or the end of a wait if that is later. Work left over
+// without a wait is due at once.
+func (r *Record) Wake(now time.Time) time.Time {
+	at := r.NextPoll
+	if !r.Idle() {
+		at = now
+	}
+	if at.Before(r.NotBefore) {
+		at = r.NotBefore
+	}
+	return at
+}
+
+// Merge takes over what others may change while somebody owns the record.
+func (r *Record) Merge(stored *Record) {
+	r.Want = max(r.Want, stored.Want)
+	if stored.Lane != "" {
+		r.Lane = Urgent(r.Lane, stored.Lane)
+	}
+	r.Settings = stored.Settings
+}
+
+func minTime(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,123 @@
+package jobs
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// State is how a mailbox fares, apart from whether somebody works on it at the moment.
+type State string
+
+// The states. docs/states.md draws them.
+const (
+	StateNew     State = ""        // never synchronized
+	StateOK      State = "ok"      // the last attempt succeeded, or failed in passing
+	StateDenied  State = "denied"  // Exchange refuses us; looked at again slowly
+	StateBlocked State = "blocked" // gone, disabled, misconfigured: somebody must act; looked at again slowly
+	StateFailed  State = "failed"  // given up with a dead letter; looked at again slowly
+)
+
+// Record is all that the fleet knows of a mailbox. It is stored whole, always by compare-and-set. While Owner is
+// set only the owner changes it, except that anybody may raise Want, make Lane more urgent, and change Settings.
+type Record struct {
+	// Want counts triggers, Done those that a finished run has covered: work is left while Done < Want.
+	Want uint64 `json:"want"`
+	Done uint64 `json:"done"`
+	Lane Lane   `json:"lane,omitempty"` // the most urgent of the triggers not covered
+
+	Owner string    `json:"owner,omitempty"` // which worker; empty when nobody works on it
+	Token uint64    `json:"token,omitempty"` // stream sequence of the owner's token
+	Fence uint64    `json:"fence,omitempty"` // counts acquisitions
+	Lease time.Time `json:"lease,omitzero"`  // until when the owner may be presumed alive
+	Rev   uint64    `json:"rev,omitempty"`   // counts the owner's writes, to tell a lost answer from a lost race
+	// Crashes counts acquisitions since the last orderly release: a job that kills its worker is found by it.
+	Crashes int `json:"crashes,omitempty"`
+
+	NotBefore time.Time `json:"notBefore,omitzero"` // no request to this mailbox earlier
+	NextPoll  time.Time `json:"nextPoll,omitzero"`
+	Attempts  int       `json:"attempts,omitempty"`  // failed ones in a row; being throttled is not a failure
+	Throttled int       `json:"throttled,omitempty"` // throttled ones in a row
+
+	Cursor string            `json:"cursor,omitempty"` // SyncState
+	Window Window            `json:"window,omitzero"`  // what recurrences have been expanded over
+	Ahead  map[string]string `json:"ahead,omitempty"`  // see Record.Told
+
+	Commits  uint64     `json:"commits,omitempty"`  // numbers the commits; part of event ids
+	EventSeq uint64     `json:"eventSeq,omitempty"` // stream sequence of the last event published
+	ItemsSeq uint64     `json:"itemsSeq,omitempty"` // stream sequence of the last shadow entry published
+	Outbox   []Outgoing `json:"outbox,omitempty"`   // committed, perhaps not yet published
+
+	State     State     `json:"state,omitempty"`
+	Since     time.Time `json:"since,omitzero"`   // when State began, denied, blocked and failed only
+	Checks    int       `json:"checks,omitempty"` // looks at a denied or blocked mailbox since then
+	Began     time.Time `json:"began,omitzero"`   // when the listing in progress began
+	LastOK    time.Time `json:"lastOK,omitzero"`  // end of the last run that succeeded
+	LastError *Failure  `json:"lastError,omitempty"`
+
+	Settings Settings `json:"settings"`
+}
+
+// Window is a half-open span of time.
+type Window struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
+
+// IsZero reports whether no window is set.
+func (w Window) IsZero() bool { return w.From.IsZero() && w.To.IsZero() }
+
+// Settings is the mailbox's entry in the wanted set, copied so that a job needs nothing but the record.
+type Settings struct {
+	Address    string   `json:"address"`
+	Mode       string   `json:"mode,omitempty"`
+	URL        string   `json:"url,omitempty"`
+	Folder     string   `json:"folder,omitempty"`
+	Enabled    bool     `json:"enabled"`
+	Fields     []string `json:"fields,omitzero"` // absent: the default, empty: none
+	PastDays   int      `json:"pastDays,omitempty"`
+	FutureDays int      `json:"futureDays,omitempty"`
+	Revision   uint64   `json:"rev,omitempty"` // of the entry
+}
+
+// Outgoing is a message of an outbox.
+type Outgoing struct {
+	Kind OutgoingKind    `json:"kind"`
+	ID   string          `json:"id"`             // stable: the same message never gets another
+	Type string          `json:"type,omitempty"` // CloudEvents type; events only
+	Time time.Time       `json:"time,omitzero"`
+	Data json.RawMessage `json:"data"`
+}
+
+// OutgoingKind says where an outgoing message goes.
+type OutgoingKind string
+
+// The kinds of outgoing messages.
+const (
+	OutEvent  OutgoingKind = "event"  // to ROOMS
+	OutShadow OutgoingKind = "shadow" // to the list of what ROOMS has been told exists
+	OutDead   OutgoingKind = "dead"   // to the dead letters
+)
+
+// Failure is the evidence of a failed attempt, without any text of the server's.
+type Failure struct {
+	At        time.Time `json:"at"`
+	Operation string    `json:"op,omitempty"`
+	Code      string    `json:"code,omitempty"`
+	Status    int       `json:"status,omitempty"`
+	Class     Class     `json:"class"`
+	RequestID string    `json:"requestId,omitempty"`
+}
+
+// Told reports whether an event has already been sent for this version of an item. A listing and the reading of its
+// items are two requests, so an item may be read newer than the listing said; the listing after it then names a
+// change that ROOMS knows. Ahead remembers those, and what was told of a page that took several commits.
+func (r *Record) Told(id, changeKey string) bool {
+	ck, ok := r.Ahead[id]
+	return ok && ck == changeKey
+}
+
+// DeletedKey stands in Ahead for the change key of an item whose deletion has been told.
+const DeletedKey = "-"
+
+// Idle reports whether nothing is wanted of the mailbox but its next poll.
+func (r *Record) Idle() bool { return r.Done >= r.Want && len(r.Outbox) == 0 }
