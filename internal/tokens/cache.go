@@ -1,0 +1,249 @@
+package tokens
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// Microsoft's advice is a first retry after no less than five seconds, then exponential; a failed refresh must not
+// cost the token in use. https://learn.microsoft.com/entra/architecture/resilience-daemon-app
+const (
+	firstRetry = 5 * time.Second
+	lastRetry  = 5 * time.Minute
+	// maxRetryAfter bounds what a service, or a mistake of it, can make us wait.
+	maxRetryAfter = 2 * time.Hour
+	// requestTimeout bounds one call of the Source.
+	requestTimeout = time.Minute
+	// forceInterval lies between two forced refreshes. A server that rejects every token would otherwise cause one
+	// token request for each of its answers; Entra locks out such clients (AADSTS50196).
+	forceInterval = 10 * time.Minute
+)
+
+// ErrClosed says that the cache was closed.
+var ErrClosed = errors.New("tokens: cache is closed")
+
+// Cache holds the newest token of a Source. It is safe for concurrent use.
+//
+// The mutex guards fields and is never held across a call of the Source: who must wait for one waits on the channel
+// of its flight.
+type Cache struct {
+	source Source
+	jitter func() float64 // in [0, 1)
+	life   context.Context
+	end    context.CancelFunc
+
+	mu        sync.Mutex
+	token     Token // zero until the first success
+	refreshAt time.Time
+	flight    *flight // the call under way, nil when there is none
+	count     uint64  // successes, for generations
+
+	failures  int // in a row
+	notBefore time.Time
+	lastErr   *Error
+
+	forced   string // the generation that was refreshed by force last
+	forcedAt time.Time
+}
+
+// flight is one call of the Source. Token and err may be read once done is closed.
+type flight struct {
+	done   chan struct{}
+	forced bool // because of a rejection
+	token  Token
+	err    error
+}
+
+// NewCache returns a cache that has asked for nothing yet. Close it to end the call that may be under way.
+func NewCache(source Source) *Cache {
+	c := &Cache{source: source, jitter: rand.Float64}
+	c.life, c.end = context.WithCancel(context.Background())
+	return c
+}
+
+// Get returns a token that has not expired. It waits for the Source only when there is none; after a failure it
+// answers with the same error, without asking, until the next try is due. Errors are *[Error] with the RetryAfter
+// that is left, the error of ctx, or [ErrClosed].
+func (c *Cache) Get(ctx context.Context) (Token, error) {
+	c.mu.Lock()
+	now := time.Now()
+	if now.Before(c.token.Expires) {
+		t := c.token
+		if !now.Before(c.refreshAt) && c.mayAsk(now) {
+			c.ask("")
+		}
+		c.mu.Unlock()
+		return t, nil
+	}
+	if !c.mayAsk(now) && c.flight == nil {
+		defer c.mu.Unlock()
+		return Token{}, c.refusal(now)
+	}
+	f := c.ask("")
+	c.mu.Unlock()
+	return f.wait(ctx)
+}
+
+// Reject says that a server refused the token of a generation, with its claims challenge or "". A token that came
+// meanwhile, or can be had now, makes the request worth repeating. For one generation the Source is asked once, and
+// not again within ten minutes of the last such refresh: false and no error then means that a new token will not help.
+func (c *Cache) Reject(ctx context.Context, generation, claims string) (retry bool, err error) {
+	c.mu.Lock()
+	now := time.Now()
+	if alive := now.Before(c.token.Expires); !alive || c.token.Generation != generation {
+		c.mu.Unlock()
+		t, err := c.Get(ctx)
+		return err == nil && t.Generation != generation, err
+	}
+	f, err := c.force(now, generation, claims)
+	c.mu.Unlock()
+	if f == nil {
+		return false, err
+	}
+	t, err := f.wait(ctx)
+	return err == nil && t.Generation != generation, err
+}
+
+// force returns the flight that will bring another token than the rejected one, or nil when none will be asked for.
+func (c *Cache) force(now time.Time, generation, claims string) (*flight, error) {
+	if c.flight != nil {
+		return c.flight, nil
+	}
+	if c.forced == generation || !c.forcedAt.IsZero() && now.Sub(c.forcedAt) < forceInterval {
+		return nil, nil
+	}
+	if !c.mayAsk(now) {
+		return nil, c.refusal(now)
+	}
+	c.forced, c.forcedAt = generation, now
+	f := c.ask(claims)
+	f.forced = true
+	return f, nil
+}
+
+// Close ends the call under way. Later calls of the Source do not happen; a token that is there goes on being given.
+func (c *Cache) Close() { c.end() }
+
+// mayAsk reports whether a call of the Source may begin now. The caller holds mu.
+func (c *Cache) mayAsk(now time.Time) bool {
+	return c.flight == nil && c.life.Err() == nil && !now.Before(c.notBefore)
+}
+
+// refusal is the answer while the Source may not be asked. The caller holds mu.
+func (c *Cache) refusal(now time.Time) error {
+	if c.life.Err() != nil {
+		return ErrClosed
+	}
+	e := *c.lastErr
+	e.RetryAfter = c.notBefore.Sub(now)
+	return &e
+}
+
+// ask begins a call of the Source, or returns the one under way. The caller holds mu.
+func (c *Cache) ask(claims string) *flight {
+	if c.flight == nil {
+		c.flight = &flight{done: make(chan struct{})}
+		go c.fly(c.flight, claims)
+	}
+	return c.flight
+}
+
+// fly calls the Source on behalf of everybody: no caller's context can end it.
+func (c *Cache) fly(f *flight, claims string) {
+	ctx, cancel := context.WithTimeout(c.life, requestTimeout)
+	defer cancel()
+	t, err := c.source(ctx, claims)
+	now := time.Now()
+	if err == nil {
+		err = check(t, now)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil {
+		f.token = c.keep(t, now)
+	} else {
+		f.err = c.fail(err, now)
+		if f.forced { // nothing was renewed: the spacing of failures says when to try again
+			c.forced, c.forcedAt = "", time.Time{}
+		}
+	}
+	c.flight = nil
+	close(f.done)
+}
+
+func (f *flight) wait(ctx context.Context) (Token, error) {
+	select {
+	case <-f.done:
+		return f.token, f.err
+	case <-ctx.Done():
+		return Token{}, ctx.Err()
+	}
+}
+
+// A lifetime outside of these is a mistake of the service: a shorter one would make us ask all the time, a longer one
+// never. Entra's tokens live for up to 28 hours.
+const (
+	minLife = time.Minute
+	maxLife = 48 * time.Hour
+)
+
+func check(t Token, now time.Time) error {
+	switch {
+	case t.Value.IsZero():
+		return &Error{Hint: "the token service answered without a token: see its log"}
+	case t.Expires.Sub(now) < minLife:
+		return &Error{Hint: "the token service gave a token that expires within a minute: check this host's clock"}
+	}
+	return nil
+}
+
+func (c *Cache) keep(t Token, now time.Time) Token {
+	c.count++
+	if t.Generation == "" {
+		t.Generation = strconv.FormatUint(c.count, 10)
+	}
+	if latest := now.Add(maxLife); t.Expires.After(latest) {
+		t.Expires = latest
+	}
+	c.token, c.refreshAt = t, refreshAt(t, now, c.jitter())
+	c.failures, c.notBefore, c.lastErr = 0, time.Time{}, nil
+	return t
+}
+
+// refreshAt spreads renewals over a tenth of the lifetime, so that processes that began together part: from when the
+// issuer wants it, or else from 65 % of the lifetime.
+func refreshAt(t Token, now time.Time, jitter float64) time.Time {
+	life := t.Expires.Sub(now)
+	at := t.RefreshAt
+	if !at.After(now) || !at.Before(t.Expires) {
+		at = now.Add(life * 65 / 100)
+	}
+	spread := min(life/10, t.Expires.Sub(at)/2)
+	return at.Add(time.Duration(jitter * float64(spread)))
+}
+
+func (c *Cache) fail(err error, now time.Time) error {
+	if c.life.Err() != nil {
+		return ErrClosed
+	}
+	e := &Error{Err: err}
+	if known := (*Error)(nil); errors.As(err, &known) {
+		copied := *known
+		e = &copied
+	}
+	c.failures++
+	wait := max(c.spacing(), min(e.RetryAfter, maxRetryAfter))
+	e.RetryAfter = wait
+	c.lastErr, c.notBefore = e, now.Add(wait)
+	return e
+}
+
+// spacing is the pause after the present number of failures, with up to a tenth on top.
+func (c *Cache) spacing() time.Duration {
+	wait := min(firstRetry<<min(c.failures-1, 10), lastRetry)
+	return wait + time.Duration(c.jitter()*float64(wait/10))
+}

@@ -1,0 +1,29 @@
+// Package tokens keeps one access token for everybody in the process who needs it.
+//
+// A [Cache] asks its [Source] once, however many callers wait; renews the token in the background before it expires,
+// while the present one goes on serving; and spaces failures, so that neither a start of a thousand goroutines nor an
+// outage of the token service nor a server that rejects every token turns into a storm of requests. [Bearer] puts
+// the token on HTTP requests.
+//
+// A Source is a function. Package entra has one for Microsoft Entra; one that shares tokens among processes can wrap it.
+package tokens
+
+import (
+	"context"
+	"time"
+)
+
+// Token is an access token.
+type Token struct {
+	Value   Secret
+	Expires time.Time
+	// RefreshAt is when the issuer wants it renewed (refresh_in); zero when it does not say.
+	RefreshAt time.Time
+	// Generation tells tokens of one credential apart, so that a rejection of an old one does not count against a new
+	// one. The Cache numbers tokens whose Source leaves it empty.
+	Generation string
+}
+
+// Source asks for a new token; it must not answer from a cache of its own. Claims is the challenge that came with the
+// rejection of the last token, to be passed to the issuer, "" when there was none. Errors should be, or wrap, [*Error].
+type Source func(ctx context.Context, claims string) (Token, error)
