@@ -149,7 +149,10 @@ func fromAttributes(attrs map[string]string, data []byte) (Event, error) {
 	if len(attrs) > 0 {
 		e.Extensions = attrs
 	}
-	return e, e.Validate()
+	if err := e.Validate(); err != nil {
+		return Event{}, err
+	}
+	return e, nil
 }
 
 // checkContentType accepts JSON, under any name of it; none given means JSON.
@@ -300,9 +303,22 @@ func hexByte(s string) (byte, bool) {
 	if len(s) < 3 || s[0] != '%' && s[0] != '=' {
 		return 0, false
 	}
-	hi, lo := strings.IndexByte(hexDigits, s[1]|0x20), strings.IndexByte(hexDigits, s[2]|0x20)
+	hi, lo := hexDigit(s[1]), hexDigit(s[2])
 	if hi < 0 || lo < 0 {
 		return 0, false
 	}
 	return byte(hi<<4 | lo), true
+}
+
+// hexDigit is the value of a digit, -1 if it is none.
+func hexDigit(c byte) int {
+	switch {
+	case '0' <= c && c <= '9':
+		return int(c - '0')
+	case 'a' <= c && c <= 'f':
+		return int(c-'a') + 10
+	case 'A' <= c && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return -1
 }

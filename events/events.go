@@ -94,9 +94,9 @@ type Change struct {
 	StartDate string `json:"startDate,omitempty"`
 	EndDate   string `json:"endDate,omitempty"`
 
-	FreeBusy    string `json:"freeBusy,omitempty"`
+	FreeBusy    string `json:"freeBusy,omitempty"` // one of the free/busy constants
 	Cancelled   bool   `json:"cancelled,omitempty"`
-	Sensitivity string `json:"sensitivity,omitempty"`
+	Sensitivity string `json:"sensitivity,omitempty"` // one of the sensitivity constants
 
 	Recurrence  *Recurrence  `json:"recurrence,omitempty"`
 	Occurrences []Occurrence `json:"occurrences,omitempty"`
@@ -106,8 +106,30 @@ type Change struct {
 	Organizer *Person    `json:"organizer,omitempty"`
 	Attendees []Attendee `json:"attendees,omitempty"`
 
+	// Omitted names the properties that were left out, or shortened, because the message would have been too large:
+	// attendees, occurrences (those after the last one given), location, subject.
+	Omitted []string `json:"omitted,omitempty"`
+
 	Extra Extra `json:"-"`
 }
+
+// Free/busy states of Change, Occurrence and bookings.
+const (
+	Free             = "free"
+	Tentative        = "tentative"
+	Busy             = "busy"
+	OutOfOffice      = "oof"
+	WorkingElsewhere = "workingElsewhere"
+	NoData           = "noData" // Exchange does not say
+)
+
+// Sensitivities. Of every item that is not normal the times are told, and neither subject, location nor people.
+const (
+	Normal       = "normal"
+	Personal     = "personal"
+	Private      = "private"
+	Confidential = "confidential"
+)
 
 // TimeZone is the zone an item was made in. IANA is empty where the Windows id is not known.
 type TimeZone struct {
@@ -117,13 +139,13 @@ type TimeZone struct {
 
 // Recurrence is the pattern and range of a series, in Exchange's words.
 type Recurrence struct {
-	Pattern     string   `json:"pattern"` // daily, weekly, absoluteMonthly, relativeMonthly, absoluteYearly, relativeYearly
-	Interval    int      `json:"interval,omitempty"`
-	DaysOfWeek  []string `json:"daysOfWeek,omitempty"`
-	DayOfMonth  int      `json:"dayOfMonth,omitempty"`
-	WeekIndex   string   `json:"weekIndex,omitempty"`
-	Month       string   `json:"month,omitempty"`
-	WeekStart   string   `json:"weekStart,omitempty"`
+	Pattern     string   `json:"pattern"`               // daily, weekly, absoluteMonthly, relativeMonthly, absoluteYearly, relativeYearly
+	Interval    int      `json:"interval,omitempty"`    // every so many days, weeks or months; not of yearly patterns
+	DaysOfWeek  []string `json:"daysOfWeek,omitempty"`  // Monday … Sunday, Day, Weekday, WeekendDay
+	DayOfMonth  int      `json:"dayOfMonth,omitempty"`  // 1 to 31; the month's last day where it is shorter
+	WeekIndex   string   `json:"weekIndex,omitempty"`   // First, Second, Third, Fourth, Last
+	Month       string   `json:"month,omitempty"`       // January …
+	WeekStart   string   `json:"weekStart,omitempty"`   // a weekday, of weekly patterns
 	StartDate   string   `json:"startDate"`             // yyyy-mm-dd in the series' zone
 	EndDate     string   `json:"endDate,omitempty"`     // absent with occurrences or without end
 	Occurrences int      `json:"occurrences,omitempty"` // a numbered range
