@@ -1,0 +1,474 @@
+package entra
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	simulated "roomsync/internal/exchangesim/entra"
+	"roomsync/internal/tokens"
+)
+
+const canary = "canary~secret+4711/"
+
+// authority is a small token service; answer, when set, takes the place of its token endpoint.
+type authority struct {
+	t      *testing.T
+	srv    *httptest.Server
+	answer http.HandlerFunc
+	issuer string // of the discovery document, its own URL when empty
+
+	mu        sync.Mutex
+	forms     []url.Values
+	discovery int
+}
+
+func newAuthority(t *testing.T, answer http.HandlerFunc) *authority {
+	t.Helper()
+	a := &authority{t: t, answer: answer}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /the-tenant/v2.0/.well-known/openid-configuration", a.document)
+	mux.HandleFunc("POST /the-tenant/oauth2/v2.0/token", a.token)
+	a.srv = httptest.NewServer(mux)
+	t.Cleanup(a.srv.Close)
+	return a
+}
+
+func (a *authority) document(w http.ResponseWriter, r *http.Request) {
+	a.mu.Lock()
+	a.discovery++
+	a.mu.Unlock()
+	base := a.issuer
+	if base == "" {
+		base = "http://" + r.Host
+	}
+	_ = json.NewEncoder(w).Encode(map[string]any{
+		"issuer":                 base + "/the-tenant/v2.0",
+		"authorization_endpoint": base + "/the-tenant/oauth2/v2.0/authorize",
+		"token_endpoint":         base + "/the-tenant/oauth2/v2.0/token",
+		"scopes_supported":       []string{"openid"},
+	})
+}
+
+func (a *authority) token(w http.ResponseWriter, r *http.Request) {
+	_ = r.ParseForm()
+	a.mu.Lock()
+	a.forms = append(a.forms, r.PostForm)
+	n := len(a.forms)
+	a.mu.Unlock()
+	if a.answer != nil {
+		a.answer(w, r)
+		return
+	}
+	_, _ = fmt.Fprintf(w, `{"token_type":"Bearer","expires_in":3600,"refresh_in":1800,"access_token":"token-%d"}`, n)
+}
+
+func (a *authority) options() Options {
+	return Options{
+		TenantID: "the-tenant", ClientID: "the-app", AuthorityURL: a.srv.URL,
+		Secret: func() (tokens.Secret, error) { return tokens.NewSecret(canary), nil },
+	}
+}
+
+func (a *authority) client() *Client {
+	a.t.Helper()
+	c, err := New(a.options())
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return c
+}
+
+// refusing answers as Entra does, repeating what it was sent: nothing of that may get into an error.
+func refusing(status int, code string, aadsts int, header ...string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		for i := 0; i+1 < len(header); i += 2 {
+			w.Header().Set(header[i], header[i+1])
+		}
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(map[string]any{
+			"error": code, "error_codes": []int{aadsts},
+			"error_description": fmt.Sprintf("AADSTS%d: you sent %s", aadsts, r.PostForm.Encode()+canary),
+			"correlation_id":    "1f9e8a5c-0000-0000-0000-000000000000",
+		})
+	}
+}
+
+func TestToken(t *testing.T) {
+	a := newAuthority(t, nil)
+	c := a.client()
+	before := time.Now()
+	for i := 1; i <= 3; i++ {
+		tok, err := c.Token(t.Context(), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := fmt.Sprintf("token-%d", i); tok.Value.Reveal() != want {
+			t.Errorf("token %q, want %q: MSAL answered from a cache", tok.Value.Reveal(), want)
+		}
+		if d := tok.Expires.Sub(before); d < 59*time.Minute || d > 61*time.Minute {
+			t.Errorf("expires in %v", d)
+		}
+		if d := tok.RefreshAt.Sub(before); d < 29*time.Minute || d > 31*time.Minute {
+			t.Errorf("to be refreshed in %v", d)
+		}
+	}
+	f := a.forms[0]
+	for k, want := range map[string]string{
+		"grant_type": "client_credentials", "client_id": "the-app", "client_secret": canary, "claims": "",
+	} {
+		if f.Get(k) != want {
+			t.Errorf("%s is %q, want %q", k, f.Get(k), want)
+		}
+	}
+	if !strings.Contains(f.Get("scope"), DefaultScope) {
+		t.Errorf("scope %q", f.Get("scope"))
+	}
+	if a.discovery != 1 {
+		t.Errorf("the discovery document was read %d times", a.discovery)
+	}
+}
+
+func TestToken_PassesClaimsOn(t *testing.T) {
+	a := newAuthority(t, nil)
+	const claims = `{"access_token":{"nbf":{"essential":true,"value":"1700000000"}}}`
+	if _, err := a.client().Token(t.Context(), claims); err != nil {
+		t.Fatal(err)
+	}
+	if got := a.forms[0].Get("claims"); got != claims {
+		t.Errorf("claims %q", got)
+	}
+}
+
+func TestToken_TakesUpARotatedSecret(t *testing.T) {
+	a := newAuthority(t, nil)
+	o := a.options()
+	secrets := []string{"old", "old", "new"}
+	o.Secret = func() (tokens.Secret, error) {
+		s := secrets[0]
+		secrets = secrets[1:]
+		return tokens.NewSecret(s), nil
+	}
+	c, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"old", "old", "new"} {
+		if _, err := c.Token(t.Context(), ""); err != nil {
+			t.Fatal(err)
+		}
+		if got := a.forms[i].Get("client_secret"); got != want {
+			t.Errorf("request %d sent %q, want %q", i+1, got, want)
+		}
+	}
+}
+
+func TestToken_SecretThatCannotBeRead(t *testing.T) {
+	a := newAuthority(t, nil)
+	for name, secret := range map[string]func() (tokens.Secret, error){
+		"missing": func() (tokens.Secret, error) { return tokens.Secret{}, errors.New("no such file") },
+		"empty":   func() (tokens.Secret, error) { return tokens.Secret{}, nil },
+	} {
+		o := a.options()
+		o.Secret = secret
+		c, err := New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Token(t.Context(), ""); asError(t, err).Err == nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if len(a.forms) != 0 {
+		t.Errorf("%d requests were sent", len(a.forms))
+	}
+}
+
+func asError(t *testing.T, err error) *tokens.Error {
+	t.Helper()
+	var e *tokens.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("%v is no *tokens.Error", err)
+	}
+	return e
+}
+
+func TestToken_Refusals(t *testing.T) {
+	tests := map[string]struct {
+		answer http.HandlerFunc
+		want   tokens.Error // Hint is a part of it
+	}{
+		"wrong secret":       {refusing(401, "invalid_client", 7000215), tokens.Error{Code: "invalid_client", AADSTS: 7000215, Status: 401, RetryAfter: 15 * time.Minute, Hint: "instead of its value"}},
+		"expired secret":     {refusing(401, "invalid_client", 7000222), tokens.Error{Code: "invalid_client", AADSTS: 7000222, Status: 401, RetryAfter: 15 * time.Minute, Hint: "expired"}},
+		"unknown app":        {refusing(400, "unauthorized_client", 700016), tokens.Error{Code: "unauthorized_client", AADSTS: 700016, Status: 400, RetryAfter: 15 * time.Minute, Hint: "--app-id"}},
+		"no consent":         {refusing(400, "invalid_grant", 65001), tokens.Error{Code: "invalid_grant", AADSTS: 65001, Status: 400, RetryAfter: time.Hour, Hint: "consent"}},
+		"unlisted number":    {refusing(400, "invalid_scope", 999999), tokens.Error{Code: "invalid_scope", AADSTS: 999999, Status: 400, RetryAfter: 15 * time.Minute, Hint: "scope"}},
+		"unlisted error":     {refusing(400, "brand_new", 999999), tokens.Error{Code: "brand_new", AADSTS: 999999, Status: 400, Hint: "list of its errors"}},
+		"loop":               {refusing(400, "invalid_grant", 50196), tokens.Error{Code: "invalid_grant", AADSTS: 50196, Status: 400, RetryAfter: 10 * time.Minute, Hint: "fault of this product"}},
+		"throttled":          {refusing(429, "temporarily_unavailable", 90055, "Retry-After", "77"), tokens.Error{Code: "temporarily_unavailable", AADSTS: 90055, Status: 429, RetryAfter: 77 * time.Second, Hint: "throttles"}},
+		"throttled, silent":  {refusing(429, "temporarily_unavailable", 90055), tokens.Error{Code: "temporarily_unavailable", AADSTS: 90055, Status: 429, Hint: "throttles"}},
+		"down":               {refusing(503, "temporarily_unavailable", 90033, "Retry-After", "nonsense"), tokens.Error{Code: "temporarily_unavailable", AADSTS: 90033, Status: 503, Hint: "trouble"}},
+		"error that is text": {refusing(400, "you sent "+canary, 1), tokens.Error{AADSTS: 1, Status: 400, Hint: "not the answer of a token service"}},
+		"HTML": {func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(502)
+			_, _ = io.WriteString(w, "<html>"+canary+"</html>")
+		}, tokens.Error{Status: 502, Hint: "trouble"}},
+		"redirect": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://elsewhere.example/", http.StatusTemporaryRedirect)
+		}, tokens.Error{Status: 307, Hint: "redirect"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := newAuthority(t, tt.answer).client().Token(t.Context(), "")
+			got := *asError(t, err)
+			if !strings.Contains(got.Hint, tt.want.Hint) {
+				t.Errorf("hint %q lacks %q", got.Hint, tt.want.Hint)
+			}
+			got.Hint = tt.want.Hint
+			if got != tt.want {
+				t.Errorf("got  %+v\nwant %+v", got, tt.want)
+			}
+			wantNoSecret(t, err)
+		})
+	}
+}
+
+// wantNoSecret prints err in every way, MSAL's own causes included.
+func wantNoSecret(t *testing.T, err error) {
+	t.Helper()
+	var b strings.Builder
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		fmt.Fprintf(&b, "%v %+v %#v %q %s\n", e, e, e, e, e)
+	}
+	data, _ := json.Marshal(err)
+	b.Write(data)
+	for _, form := range []string{canary, url.QueryEscape(canary), url.PathEscape(canary), "canary", "token-from-a-broken-answer"} {
+		if strings.Contains(b.String(), form) {
+			t.Errorf("the error shows %q:\n%s", form, b.String())
+		}
+	}
+}
+
+func TestToken_Nonsense(t *testing.T) {
+	body := func(s string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, s) }
+	}
+	tests := map[string]http.HandlerFunc{
+		"no JSON":               body(`token-from-a-broken-answer ` + canary),
+		"cut":                   body(`{"access_token":"token-from-a-broken-answer","expires_in":36`),
+		"no expiry":             body(`{"access_token":"token-from-a-broken-answer"}`),
+		"expiry no number":      body(`{"access_token":"token-from-a-broken-answer","expires_in":"soon"}`),
+		"no token":              body(`{"expires_in":3600,"token_type":"Bearer"}`),
+		"error with status 200": body(`{"error":"x","error_description":"` + canary + `","expires_in":3600}`),
+		"endless":               body(`{"access_token":"` + strings.Repeat("token-from-a-broken-answer", 100_000) + `","expires_in":3600}`),
+		"connection closed":     func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+	}
+	for name, answer := range tests {
+		t.Run(name, func(t *testing.T) {
+			tok, err := newAuthority(t, answer).client().Token(t.Context(), "")
+			if err == nil {
+				t.Fatalf("accepted: %v, expires %v", tok, tok.Expires)
+			}
+			if e := asError(t, err); e.Err == nil || e.Code != "" {
+				t.Errorf("%+v", e)
+			}
+			wantNoSecret(t, err)
+		})
+	}
+}
+
+func TestToken_SuccessesThatLookOdd(t *testing.T) {
+	a := newAuthority(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"access_token":"t","expires_in":"3600"}`)
+	})
+	if tok, err := a.client().Token(t.Context(), ""); err != nil || time.Until(tok.Expires) < 59*time.Minute {
+		t.Errorf("expires_in as text: %v, %v", tok, err)
+	}
+}
+
+func TestToken_SendsNothingToAnotherHost(t *testing.T) {
+	asked := 0
+	evil := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ }))
+	defer evil.Close()
+	a := newAuthority(t, nil)
+	a.issuer = evil.URL
+	if _, err := a.client().Token(t.Context(), ""); err == nil {
+		t.Error("accepted a token endpoint elsewhere")
+	}
+	a.answer = func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, evil.URL, http.StatusPermanentRedirect)
+	}
+	a.issuer = ""
+	if _, err := a.client().Token(t.Context(), ""); err == nil {
+		t.Error("followed a redirect")
+	}
+	if asked != 0 {
+		t.Errorf("%d requests elsewhere", asked)
+	}
+}
+
+func TestToken_Unreachable(t *testing.T) {
+	a := newAuthority(t, nil)
+	c := a.client()
+	a.srv.Close()
+	_, err := c.Token(t.Context(), "")
+	if e := asError(t, err); e.Err == nil || e.Status != 0 || !strings.Contains(err.Error(), "refused") {
+		t.Errorf("%v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err = c.Token(ctx, ""); !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled: %v", err)
+	}
+}
+
+func TestToken_HTTPS(t *testing.T) {
+	a := newAuthority(t, nil)
+	tls := httptest.NewTLSServer(a.srv.Config.Handler)
+	defer tls.Close()
+	a.issuer = tls.URL
+	o := a.options()
+	o.AuthorityURL, o.Transport = tls.URL, tls.Client().Transport
+	c, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tok, err := c.Token(t.Context(), ""); err != nil || tok.Value.Reveal() != "token-1" {
+		t.Errorf("%v, %v", tok, err)
+	}
+	o.Transport = nil // system roots do not know this certificate
+	c, _ = New(o)
+	if _, err := c.Token(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("an unknown certificate: %v", err)
+	}
+	if len(a.forms) != 1 {
+		t.Errorf("%d token requests, want 1", len(a.forms))
+	}
+}
+
+func TestToken_ThousandCallersThroughTheCache(t *testing.T) {
+	a := newAuthority(t, nil)
+	cache := tokens.NewCache(a.client().Token)
+	defer cache.Close()
+	errs := make(chan error)
+	for range 1000 {
+		go func() {
+			_, err := cache.Get(t.Context())
+			errs <- err
+		}()
+	}
+	for range 1000 {
+		if err := <-errs; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if retry, err := cache.Reject(t.Context(), "1", ""); !retry || err != nil {
+		t.Errorf("Reject: %v, %v", retry, err)
+	}
+	if len(a.forms) != 2 {
+		t.Errorf("%d token requests, want one and a forced one", len(a.forms))
+	}
+}
+
+// The simulated Entra was written independently of this package: both must agree on the protocol.
+func TestToken_FromTheSimulatedEntra(t *testing.T) {
+	sim := simulated.New(simulated.Options{RefreshIn: 20 * time.Minute})
+	srv := httptest.NewServer(sim)
+	defer srv.Close()
+	o := Options{TenantID: simulated.DefaultTenant, ClientID: simulated.DefaultAppID, AuthorityURL: srv.URL}
+	secret := simulated.DefaultSecret
+	o.Secret = func() (tokens.Secret, error) { return tokens.NewSecret(secret), nil }
+	c, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tok, err := c.Token(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := time.Until(tok.RefreshAt); d < 19*time.Minute || d > 20*time.Minute {
+		t.Errorf("to be refreshed in %v", d)
+	}
+	secret = "wrong"
+	_, err = c.Token(t.Context(), "")
+	if e := asError(t, err); e.Code != "invalid_client" || e.AADSTS != 7000215 || e.Status != http.StatusUnauthorized {
+		t.Errorf("wrong secret: %+v", e)
+	}
+	o.TenantID = "no-such-tenant"
+	if c, err = New(o); err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.Token(t.Context(), "")
+	if e := asError(t, err); e.AADSTS != 90002 {
+		t.Errorf("unknown tenant: %+v", e)
+	}
+}
+
+func TestNew_Options(t *testing.T) {
+	good := newAuthority(t, nil).options()
+	with := func(f func(*Options)) Options { o := good; f(&o); return o }
+	tests := map[string]struct {
+		o    Options
+		want string // part of the error, "" for none
+	}{
+		"defaults":            {with(func(o *Options) { o.AuthorityURL = "" }), ""},
+		"loopback name":       {with(func(o *Options) { o.AuthorityURL = "http://localhost:8445/" }), ""},
+		"loopback v6":         {with(func(o *Options) { o.AuthorityURL = "http://[::1]:8445" }), ""},
+		"http elsewhere":      {with(func(o *Options) { o.AuthorityURL = "http://exchangesim:8445" }), "must be https"},
+		"loopback look-alike": {with(func(o *Options) { o.AuthorityURL = "http://127.0.0.1.example:8445" }), "must be https"},
+		"http allowed":        {with(func(o *Options) { o.AuthorityURL = "http://exchangesim:8445"; o.AllowInsecure = true }), ""},
+		"other scheme":        {with(func(o *Options) { o.AuthorityURL = "ftp://127.0.0.1"; o.AllowInsecure = true }), "must be https"},
+		"no URL":              {with(func(o *Options) { o.AuthorityURL = "login" }), "no URL"},
+		"tenant in the URL":   {with(func(o *Options) { o.AuthorityURL += "/the-tenant" }), "only"},
+		"user in the URL":     {with(func(o *Options) { o.AuthorityURL = "https://user:canary@host" }), "only"},
+		"common":              {with(func(o *Options) { o.TenantID = "Common" }), "stands for many"},
+		"tenant with a slash": {with(func(o *Options) { o.TenantID = "a/../b" }), "tenant id"},
+		"no tenant":           {with(func(o *Options) { o.TenantID = "" }), "tenant id"},
+		"no app":              {with(func(o *Options) { o.ClientID = "" }), "application id"},
+		"no secret":           {with(func(o *Options) { o.Secret = nil }), "secret"},
+	}
+	for name, tt := range tests {
+		_, err := New(tt.o)
+		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v, want %q", name, err, tt.want)
+		}
+		wantNoSecret(t, err)
+	}
+}
+
+func TestRules_EveryNumberOnceWithAHint(t *testing.T) {
+	seen := map[int]bool{}
+	for _, r := range rules {
+		if r.hint == "" {
+			t.Errorf("%v has no hint", r.aadsts)
+		}
+		for _, n := range r.aadsts {
+			if seen[n] {
+				t.Errorf("%d stands there twice", n)
+			}
+			seen[n] = true
+		}
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	for h, want := range map[string]time.Duration{
+		"": 0, "0": 0, "-5": 0, "30": 30 * time.Second, "1.5": 0, "99999999999": 24 * time.Hour, "99999999999999999999": 0, "9999999": 24 * time.Hour,
+		"Mon, 23 Nov 2026 12:01:00 GMT": time.Minute, "Mon, 23 Nov 2026 11:00:00 GMT": 0,
+	} {
+		if got := retryAfter(h, now); got != want {
+			t.Errorf("%q: %v, want %v", h, got, want)
+		}
+	}
+}
