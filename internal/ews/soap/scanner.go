@@ -114,6 +114,9 @@ func (s *Scanner) fail(at int, what string) {
 
 // Next reads the next token.
 func (s *Scanner) Next() Kind {
+	if s.err != nil {
+		return Done
+	}
 	if s.empty {
 		s.empty = false
 		s.pop()
