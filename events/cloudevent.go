@@ -276,7 +276,7 @@ func unescapeHeader(v string) string {
 	}
 	b := make([]byte, 0, len(v))
 	for i := 0; i < len(v); i++ {
-		if c, ok := hexByte(v[i:]); ok {
+		if c, ok := hexByte('%', v[i:]); ok {
 			b = append(b, c)
 			i += 2
 			continue
@@ -298,9 +298,9 @@ func unquote(v string) string {
 	return string(b)
 }
 
-// hexByte reads the two digits after the sign that s begins with, if it is '%' or '='.
-func hexByte(s string) (byte, bool) {
-	if len(s) < 3 || s[0] != '%' && s[0] != '=' {
+// hexByte reads a byte written as a sign and two hexadecimal digits, if s begins with one.
+func hexByte(sign byte, s string) (byte, bool) {
+	if len(s) < 3 || s[0] != sign {
 		return 0, false
 	}
 	hi, lo := hexDigit(s[1]), hexDigit(s[2])

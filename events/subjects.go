@@ -60,7 +60,7 @@ func MailboxToken(address string) string {
 func AddressOf(token string) (address string, ok bool) {
 	b := make([]byte, 0, len(token))
 	for i := 0; i < len(token); i++ {
-		if c, ok := hexByte(token[i:]); ok && token[i] == '=' {
+		if c, ok := hexByte('=', token[i:]); ok {
 			b = append(b, c)
 			i += 2
 			continue
