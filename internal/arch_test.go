@@ -29,7 +29,7 @@ var allowed = map[string][]string{
 	"internal/tokens/entra": {"internal/tokens"},
 	"internal/throttle":     {"internal/jobs"},
 	// assemble
-	"internal/config":     {"events"},
+	"internal/config":     {"events", "internal/tokens"},
 	"internal/ops":        {"events", "internal/jobs", "internal/bus"},
 	"internal/dispatcher": {"events", "internal/jobs", "internal/bus", "internal/ops"},
 	"internal/worker":     {"events", "internal/jobs", "internal/bus", "internal/calsync", "internal/tokens", "internal/throttle", "internal/ops"},
