@@ -65,6 +65,7 @@ type ItemChange struct {
 	Kind      ChangeKind
 	ID        string
 	ChangeKey string
+	Unsure    bool // set by Fold only: the item may be gone, and must be read before anything is said of it
 }
 
 // Result is an appointment, or why it could not be read.

@@ -1,0 +1,65 @@
+package calsync
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"roomsync/events"
+)
+
+// Series returns the change for a series: its master with Recurrence, and each of its meetings that overlaps w, by
+// original start. The meetings are found in a complete listing of w by the UID that all of a series share; what else
+// stands in the listing is ignored. A meeting carries what differs from the master. What is private in the master is
+// private in its meetings.
+//
+// The kind is [events.KindUpdated]: a series is always told anew as a whole.
+func Series(master Appointment, listed []Appointment, w Window, f Fields) events.Change {
+	c := Describe(events.KindUpdated, master, f)
+	c.Type = events.ItemMaster
+	if master.UID == "" {
+		return c // nothing tells its meetings from others
+	}
+	seen := map[string]bool{} // listings that were put together of several may name one twice
+	for _, a := range listed {
+		if a.UID == master.UID && meeting(a) && w.Overlaps(a.Start, a.End) && !seen[a.ID] {
+			seen[a.ID] = true
+			c.Occurrences = append(c.Occurrences, occurrence(master, a, f))
+		}
+	}
+	slices.SortFunc(c.Occurrences, func(a, b events.Occurrence) int {
+		return cmp.Or(a.OriginalStart.Compare(b.OriginalStart), strings.Compare(a.ItemID, b.ItemID))
+	})
+	return c
+}
+
+func meeting(a Appointment) bool { return a.Type == Occurrence || a.Type == Exception }
+
+func occurrence(master, a Appointment, f Fields) events.Occurrence {
+	o := events.Occurrence{
+		ItemID: a.ID, Type: string(a.Type), OriginalStart: originalStart(a),
+		Start: a.Start.UTC(), End: a.End.UTC(), Cancelled: a.Cancelled,
+	}
+	if a.FreeBusy != master.FreeBusy {
+		o.FreeBusy = freeBusy(a.FreeBusy)
+	}
+	if private(master) || private(a) {
+		return o
+	}
+	if f.Has(FieldSubject) && a.Subject != master.Subject {
+		o.Subject = a.Subject
+	}
+	if f.Has(FieldLocation) && a.Location != master.Location {
+		o.Location = a.Location
+	}
+	return o
+}
+
+// originalStart falls back to the start, which is the same for a meeting that was not moved.
+func originalStart(a Appointment) time.Time {
+	if a.RecurrenceID.IsZero() {
+		return a.Start.UTC()
+	}
+	return a.RecurrenceID.UTC()
+}
