@@ -2,6 +2,8 @@ package jobs
 
 import (
 	"encoding/json"
+	"fmt"
+	"strings"
 	"time"
 )
 
@@ -40,6 +42,7 @@ type Record struct {
 
 	Cursor string            `json:"cursor,omitempty"` // SyncState
 	Window Window            `json:"window,omitzero"`  // what recurrences have been expanded over
+	Listed string            `json:"listed,omitempty"` // Settings.Scope of the last complete listing
 	Ahead  map[string]string `json:"ahead,omitempty"`  // see Record.Told
 
 	Commits  uint64     `json:"commits,omitempty"`  // numbers the commits; part of event ids
@@ -50,7 +53,6 @@ type Record struct {
 	State     State     `json:"state,omitempty"`
 	Since     time.Time `json:"since,omitzero"`   // when State began, denied, blocked and failed only
 	Checks    int       `json:"checks,omitempty"` // looks at a denied or blocked mailbox since then
-	Began     time.Time `json:"began,omitzero"`   // when the listing in progress began
 	LastOK    time.Time `json:"lastOK,omitzero"`  // end of the last run that succeeded
 	LastError *Failure  `json:"lastError,omitempty"`
 
@@ -77,6 +79,16 @@ type Settings struct {
 	PastDays   int      `json:"pastDays,omitempty"`
 	FutureDays int      `json:"futureDays,omitempty"`
 	Revision   uint64   `json:"rev,omitempty"` // of the entry
+}
+
+// Scope names what of the settings decides which items ROOMS is told of, and what of them: when it changes,
+// everything is listed and told anew.
+func (s Settings) Scope() string {
+	fields := "default"
+	if s.Fields != nil {
+		fields = strings.Join(s.Fields, ",")
+	}
+	return fmt.Sprintf("%s %s %d %d %s", s.URL, s.Folder, s.PastDays, s.FutureDays, fields)
 }
 
 // Outgoing is a message of an outbox.

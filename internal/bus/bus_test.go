@@ -1,0 +1,378 @@
+package bus_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server/ats"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
+
+	"roomsync/events"
+	"roomsync/internal/bus"
+	"roomsync/internal/bus/embedded"
+	"roomsync/internal/jobs"
+)
+
+func TestMain(m *testing.M) {
+	ats.Register() // starts a ticker of the server's that must not be born in a bubble
+	os.Exit(m.Run())
+}
+
+// bubble runs f in fake time. Collecting garbage twice drops the timers that the NATS client pools, which must not
+// travel from one bubble to the next.
+func bubble(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	runtime.GC()
+	runtime.GC()
+	synctest.Test(t, f)
+}
+
+func start(t *testing.T) *embedded.Server {
+	t.Helper()
+	srv, err := embedded.Start(embedded.Options{StoreDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.Stop)
+	return srv
+}
+
+func connect(t *testing.T, srv *embedded.Server) *bus.Bus {
+	t.Helper()
+	b, err := bus.Connect(t.Context(), bus.Options{Name: "test", InProcess: srv, Log: zerolog.Nop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	if err := b.Ensure(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// put stores the record of an enabled mailbox.
+func put(t *testing.T, b *bus.Bus, mb string, r jobs.Record) uint64 {
+	t.Helper()
+	r.Settings = jobs.Settings{Address: mb + "@contoso.example", Enabled: true, Mode: events.ModeO365Pull}
+	seq, err := b.PutRecord(t.Context(), mb, &r, 0)
+	must(t, err)
+	return seq
+}
+
+func TestEnsure_RefusesAStreamThatIsNotAsItMustBe(t *testing.T) {
+	srv := start(t)
+	nc, err := nats.Connect("", nats.InProcessServer(srv))
+	must(t, err)
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	must(t, err)
+	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "JOBS", Subjects: []string{"jobs.>"}})
+	must(t, err)
+	b, err := bus.Connect(t.Context(), bus.Options{Name: "test", InProcess: srv})
+	must(t, err)
+	defer b.Close()
+	err = b.Ensure(t.Context())
+	if err == nil {
+		t.Fatal("a JOBS stream of another kind was accepted")
+	}
+	for _, want := range []string{"JOBS", "retention", "subjects", "allow_msg_schedules"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("the error does not name %s: %v", want, err)
+		}
+	}
+	s, err := js.Stream(t.Context(), "JOBS")
+	must(t, err)
+	if got := s.CachedInfo().Config.Subjects; fmt.Sprint(got) != "[jobs.>]" {
+		t.Errorf("the stream was changed: subjects %v", got)
+	}
+}
+
+func TestConnect_NamesAnUnreachableServer(t *testing.T) {
+	_, err := bus.Connect(t.Context(), bus.Options{URL: "nats://user:canary-secret@127.0.0.1:1", Name: "test"})
+	if err == nil || !strings.Contains(err.Error(), "127.0.0.1:1") || strings.Contains(err.Error(), "canary-secret") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestRecord_IsFencedByItsSequence(t *testing.T) {
+	b := connect(t, start(t))
+	seq := put(t, b, "a", jobs.Record{Want: 1})
+	r, at, err := b.Record(t.Context(), "a")
+	must(t, err)
+	if at != seq || r.Want != 1 {
+		t.Fatalf("got %+v at %d, want want=1 at %d", r, at, seq)
+	}
+	r.Want = 2
+	_, err = b.PutRecord(t.Context(), "a", &r, at)
+	must(t, err)
+	if _, err := b.PutRecord(t.Context(), "a", &r, at); !errors.Is(err, bus.ErrConflict) {
+		t.Errorf("a write against an old sequence: %v", err)
+	}
+	if _, at, err := b.Record(t.Context(), "nobody"); at != 0 || err != nil {
+		t.Errorf("a mailbox without a record: sequence %d, %v", at, err)
+	}
+}
+
+func TestPutToken_OneForAMailboxInAllLanes(t *testing.T) {
+	b := connect(t, start(t))
+	for i, want := range []bool{true, false, false} {
+		lane := []jobs.Lane{jobs.LanePoll, jobs.LaneBooking, jobs.LanePoll}[i]
+		placed, err := b.PutToken(t.Context(), "a", lane, jobs.Hint{})
+		if err != nil || placed != want {
+			t.Errorf("token %d in lane %s: placed %v, %v", i, lane, placed, err)
+		}
+	}
+	if placed, err := b.PutToken(t.Context(), "b", jobs.LanePoll, jobs.Hint{}); !placed || err != nil {
+		t.Errorf("another mailbox: placed %v, %v", placed, err)
+	}
+}
+
+func next(t *testing.T, q *bus.Queue) bus.Token {
+	t.Helper()
+	tok, err := q.Next(t.Context())
+	must(t, err)
+	return tok
+}
+
+func take(t *testing.T, b *bus.Bus, lane jobs.Lane) *bus.Queue {
+	t.Helper()
+	q, err := b.Take(t.Context(), lane, 10)
+	must(t, err)
+	t.Cleanup(q.Stop)
+	return q
+}
+
+func TestPark_FiresAtItsTimeAndNeverEarly(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := connect(t, start(t))
+		q := take(t, b, jobs.LanePoll)
+		for _, wait := range []time.Duration{1900 * time.Millisecond, 7 * time.Second, 17 * time.Minute} {
+			at := b.Now().Add(wait)
+			must(t, b.Park(t.Context(), "a", jobs.LanePoll, at, jobs.Hint{Seq: 7, Record: jobs.Record{Want: 3}}))
+			tok := next(t, q)
+			late := b.Now().Sub(at)
+			if late < 0 || late > time.Second {
+				t.Errorf("parked for %v: came %v late", wait, late)
+			}
+			if tok.Hint == nil || tok.Hint.Seq != 7 || tok.Hint.Record.Want != 3 {
+				t.Errorf("the hint did not come with the token: %+v", tok.Hint)
+			}
+			must(t, tok.Ack())
+		}
+	})
+}
+
+func TestPark_TheNewerScheduleCounts(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := connect(t, start(t))
+		q := take(t, b, jobs.LanePoll)
+		began := b.Now()
+		must(t, b.Park(t.Context(), "a", jobs.LanePoll, began.Add(time.Minute), jobs.Hint{}))
+		must(t, b.Park(t.Context(), "a", jobs.LanePoll, began.Add(time.Hour), jobs.Hint{}))
+		tok := next(t, q)
+		if got := b.Now().Sub(began); got < time.Hour || got > time.Hour+time.Second {
+			t.Errorf("came after %v, want an hour", got)
+		}
+		must(t, tok.Ack())
+	})
+}
+
+func TestKick_CannotBePutOff(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := connect(t, start(t))
+		q := take(t, b, jobs.LaneBooking)
+		began := b.Now()
+		for i := range 5 {
+			must(t, b.Kick(t.Context(), "a", jobs.LaneBooking, began.Add(time.Duration(i+1)*time.Second)))
+		}
+		next(t, q)
+		if got := b.Now().Sub(began); got < time.Second || got > 1500*time.Millisecond {
+			t.Errorf("came after %v, want a second", got)
+		}
+	})
+}
+
+func TestTrigger_LeavesWantAndAToken(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := connect(t, start(t))
+		put(t, b, "a", jobs.Record{NextPoll: b.Now().Add(time.Hour)})
+		q := take(t, b, jobs.LaneBooking)
+		for range 3 {
+			must(t, b.Trigger(t.Context(), "a", jobs.LaneBooking))
+		}
+		tok := next(t, q)
+		must(t, tok.Ack())
+		if tok.Hint.Record.Want != 1 {
+			t.Errorf("the token stands for trigger %d, want the first", tok.Hint.Record.Want)
+		}
+		tok = next(t, q) // the second and third found their place taken: a kick a second later stands for both
+		r, _, err := b.Record(t.Context(), "a")
+		if err != nil || r.Want != 3 || r.Lane != jobs.LaneBooking {
+			t.Errorf("record %+v, %v", r, err)
+		}
+		must(t, tok.Ack())
+	})
+}
+
+func TestTrigger_WaitsForTheEndOfABackOff(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		b := connect(t, start(t))
+		end := b.Now().Add(5 * time.Minute)
+		put(t, b, "a", jobs.Record{NotBefore: end})
+		q := take(t, b, jobs.LaneBooking)
+		must(t, b.Trigger(t.Context(), "a", jobs.LaneBooking))
+		next(t, q)
+		if now := b.Now(); now.Before(end) || now.Sub(end) > time.Second {
+			t.Errorf("came %v after the end of the back-off", now.Sub(end))
+		}
+	})
+}
+
+func outbox(mb string, commit, n int) []jobs.Outgoing {
+	var out []jobs.Outgoing
+	for i := range n {
+		data, _ := json.Marshal(events.SyncCompleted{Mailbox: "a@contoso.example", Items: commit*100 + i})
+		out = append(out, jobs.Outgoing{Kind: jobs.OutEvent, ID: fmt.Sprintf("%s/%d/%d", mb, commit, i), Type: events.TypeSyncCompleted, Data: data})
+	}
+	return out
+}
+
+// TestFlush_MayBeRepeatedByAnybody repeats flushes from records of the past, as a worker does that comes after one
+// that died at any point, and finds every event once and in order.
+func TestFlush_MayBeRepeatedByAnybody(t *testing.T) {
+	b := connect(t, start(t))
+	var r jobs.Record
+	for commit := 1; commit <= 5; commit++ {
+		r.Outbox = outbox("a", commit, 3)
+		before := r
+		must(t, b.Flush(t.Context(), "a", &r))
+		again := before
+		must(t, b.Flush(t.Context(), "a", &again))
+		if again.EventSeq != r.EventSeq || len(again.Outbox) != 0 {
+			t.Fatalf("repeated: event sequence %d, want %d", again.EventSeq, r.EventSeq)
+		}
+	}
+	ids := readEvents(t, b, "a", 15)
+	for i, id := range ids {
+		if want := fmt.Sprintf("a/%d/%d", i/3+1, i%3); id != want {
+			t.Errorf("event %d is %s, want %s", i, id, want)
+		}
+	}
+}
+
+func readEvents(t *testing.T, b *bus.Bus, mb string, n int) []string {
+	t.Helper()
+	var ids []string
+	stop := errors.New("enough")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	err := b.Events(ctx, mb, 1, func(d bus.Delivered) error {
+		if ids = append(ids, d.ID); len(ids) == n {
+			return stop
+		}
+		return nil
+	})
+	if !errors.Is(err, stop) {
+		t.Fatalf("%d events came, want %d: %v", len(ids), n, err)
+	}
+	return ids
+}
+
+// TestFlush_GoesOnWhereItsPredecessorDied, also when that was so long ago that the server has forgotten the ids.
+func TestFlush_GoesOnWhereItsPredecessorDied(t *testing.T) {
+	for _, later := range []time.Duration{0, time.Hour} {
+		for died := range 4 {
+			bubble(t, func(t *testing.T) {
+				b := connect(t, start(t))
+				first := jobs.Record{Outbox: outbox("a", 1, 3)[:died]}
+				must(t, b.Flush(t.Context(), "a", &first))
+				time.Sleep(later)
+				second := jobs.Record{Outbox: outbox("a", 1, 3)}
+				must(t, b.Flush(t.Context(), "a", &second))
+				third := jobs.Record{EventSeq: second.EventSeq, Outbox: outbox("a", 2, 1)}
+				must(t, b.Flush(t.Context(), "a", &third))
+				got := fmt.Sprint(readEvents(t, b, "a", 4))
+				if got != "[a/1/0 a/1/1 a/1/2 a/2/0]" {
+					t.Errorf("died after %d, %v later: %s", died, later, got)
+				}
+			})
+		}
+	}
+}
+
+// TestFlush_AStaleOwnerCannotWrite: an owner that was overtaken does not know the newest sequence.
+func TestFlush_AStaleOwnerCannotWrite(t *testing.T) {
+	b := connect(t, start(t))
+	var r jobs.Record
+	r.Outbox = outbox("a", 1, 1)
+	must(t, b.Flush(t.Context(), "a", &r))
+	stale := r
+	r.Outbox = outbox("a", 2, 1)
+	must(t, b.Flush(t.Context(), "a", &r))
+	stale.Outbox = outbox("a", 7, 1)
+	if err := b.Flush(t.Context(), "a", &stale); err == nil {
+		t.Error("a stale owner published an event")
+	}
+}
+
+func TestShadow(t *testing.T) {
+	b := connect(t, start(t))
+	var r jobs.Record
+	step := func(commit int, e bus.ShadowEntry) {
+		data, _ := json.Marshal(e)
+		r.Outbox = []jobs.Outgoing{{Kind: jobs.OutShadow, ID: fmt.Sprintf("a/%d/0", commit), Data: data}}
+		must(t, b.Flush(t.Context(), "a", &r))
+	}
+	for i := range 100 {
+		step(2*i, bus.ShadowEntry{Put: map[string]string{fmt.Sprint("item", i%10): fmt.Sprint("ck", i)}})
+		step(2*i+1, bus.ShadowEntry{Put: map[string]string{"doomed": "x"}})
+	}
+	step(200, bus.ShadowEntry{Remove: []string{"doomed"}})
+	for range 2 { // the first reading writes it anew as one, the second reads that
+		got, seq, err := b.Shadow(t.Context(), "a", r.ItemsSeq)
+		must(t, err)
+		if len(got) != 10 || got["item3"] != "ck93" {
+			t.Fatalf("got %v", got)
+		}
+		r.ItemsSeq = seq
+	}
+	step(201, bus.ShadowEntry{Put: map[string]string{"new": "ck"}})
+	if got, _, err := b.Shadow(t.Context(), "a", r.ItemsSeq); err != nil || len(got) != 11 {
+		t.Fatalf("after writing anew: %d items, %v", len(got), err)
+	}
+}
+
+func TestMailboxes(t *testing.T) {
+	b := connect(t, start(t))
+	m := events.Mailbox{Address: "a@contoso.example", Mode: events.ModeO365, Enabled: true}
+	for i, want := range []bool{true, false} {
+		if changed, err := b.PutMailbox(t.Context(), "a=40contoso=2Eexample", m); err != nil || changed != want {
+			t.Errorf("put %d: changed %v, %v", i, changed, err)
+		}
+	}
+	all, err := b.Mailboxes(t.Context())
+	if err != nil || len(all) != 1 || all[0].Address != m.Address {
+		t.Errorf("listed %v, %v", all, err)
+	}
+	must(t, b.RemoveMailbox(t.Context(), "a=40contoso=2Eexample"))
+	if err := b.RemoveMailbox(t.Context(), "a=40contoso=2Eexample"); !errors.Is(err, bus.ErrNotFound) {
+		t.Errorf("removed twice: %v", err)
+	}
+}

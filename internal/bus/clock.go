@@ -1,0 +1,73 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// clock estimates the queue server's clock. Schedules fire by that clock, and leases and waits of many workers are
+// compared, so all times in records are its times, and no host's own clock decides anything.
+type clock struct{ base atomic.Pointer[clockBase] }
+
+type clockBase struct {
+	local  time.Time // with monotonic reading
+	server time.Time
+}
+
+// Now is the server's time, to within half a round trip. It never follows a jump of the local wall clock.
+func (b *Bus) Now() time.Time {
+	base := b.clock.base.Load()
+	if base == nil {
+		return time.Now().UTC()
+	}
+	return base.server.Add(time.Since(base.local))
+}
+
+// SyncClock measures the server's clock anew.
+func (b *Bus) SyncClock(ctx context.Context) error {
+	s, ok := b.streams[StreamRecords]
+	if !ok {
+		return errors.New("bus: the clock needs Ensure or Check first")
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	sent := time.Now()
+	info, err := s.Info(ctx)
+	if err != nil {
+		return b.failure("read the server's clock", err)
+	}
+	b.clock.base.Store(&clockBase{local: sent.Add(time.Since(sent) / 2), server: info.TimeStamp.UTC()})
+	return nil
+}
+
+// KeepClock measures every half minute until ctx ends.
+func (b *Bus) KeepClock(ctx context.Context) {
+	t := time.NewTicker(30 * time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.C:
+			if err := b.SyncClock(ctx); err != nil && ctx.Err() == nil {
+				b.log.Warn().Err(err).Msg("the server's clock could not be read; going on with the estimate")
+			}
+		}
+	}
+}
+
+// redactURL drops user and password from server addresses, for messages.
+func redactURL(urls string) string {
+	parts := strings.Split(urls, ",")
+	for i, p := range parts {
+		if u, err := url.Parse(strings.TrimSpace(p)); err == nil && u.User != nil {
+			u.User = nil
+			parts[i] = u.String()
+		}
+	}
+	return strings.Join(parts, ",")
+}

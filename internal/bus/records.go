@@ -1,0 +1,120 @@
+package bus
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"roomsync/internal/jobs"
+)
+
+// Record reads a mailbox's record and the sequence at which it stands. A mailbox without one has a zero record at
+// sequence 0.
+func (b *Bus) Record(ctx context.Context, mb string) (jobs.Record, uint64, error) {
+	var r jobs.Record
+	m, err := b.last(ctx, StreamRecords, subjectRecord+mb)
+	if errors.Is(err, ErrNotFound) {
+		return r, 0, nil
+	}
+	if err != nil {
+		return r, 0, err
+	}
+	if err := json.Unmarshal(m.Data, &r); err != nil {
+		return r, 0, fmt.Errorf("bus: record of %s at sequence %d: %w", mb, m.Sequence, err)
+	}
+	return r, m.Sequence, nil
+}
+
+// PutRecord stores a record if the mailbox's still stands at expect, and returns the sequence it has now.
+// [ErrConflict] says that it does not; any other error leaves it unknown whether it was stored.
+func (b *Bus) PutRecord(ctx context.Context, mb string, r *jobs.Record, expect uint64) (uint64, error) {
+	data, err := json.Marshal(r)
+	if err != nil {
+		return 0, fmt.Errorf("bus: encode the record of %s: %w", mb, err)
+	}
+	seq, err := b.publish(ctx, &nats.Msg{Subject: subjectRecord + mb, Data: data}, int64(expect))
+	return seq, err
+}
+
+// MaxRecord is how many bytes a record may have.
+func (b *Bus) MaxRecord() int { return int(b.nc.MaxPayload()) - 8<<10 }
+
+// UpdateRecord changes a record that others change as well, until it has met nobody. change returns false to leave
+// the record as it is.
+func (b *Bus) UpdateRecord(ctx context.Context, mb string, change func(*jobs.Record) bool) (jobs.Record, uint64, error) {
+	for {
+		r, seq, err := b.Record(ctx, mb)
+		if err != nil {
+			return r, 0, err
+		}
+		if !change(&r) {
+			return r, seq, nil
+		}
+		seq, err = b.PutRecord(ctx, mb, &r, seq)
+		if !errors.Is(err, ErrConflict) {
+			return r, seq, err
+		}
+		if ctx.Err() != nil {
+			return r, 0, ctx.Err()
+		}
+	}
+}
+
+// WatchRecords calls f for every record there is, then with ready set once, then for every change, until ctx ends.
+// f is called by one goroutine. A record that cannot be decoded is logged and left out.
+func (b *Bus) WatchRecords(ctx context.Context, f func(mb string, r *jobs.Record, stored time.Time), ready func()) error {
+	cfg := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy}
+	c, err := b.streams[StreamRecords].OrderedConsumer(ctx, cfg)
+	if err != nil {
+		return b.failure("watch the records", err)
+	}
+	it, err := c.Messages()
+	if err != nil {
+		return b.failure("watch the records", err)
+	}
+	defer it.Stop()
+	info, err := b.streams[StreamRecords].Info(ctx)
+	if err != nil {
+		return b.failure("watch the records", err)
+	}
+	target := info.State.LastSeq
+	if info.State.Msgs == 0 {
+		ready()
+		ready = nil
+	}
+	for {
+		m, err := it.Next(jetstream.NextContext(ctx))
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return b.failure("watch the records", err)
+		}
+		seq := b.watched(m, f)
+		if ready != nil && seq >= target {
+			ready()
+			ready = nil
+		}
+	}
+}
+
+func (b *Bus) watched(m jetstream.Msg, f func(string, *jobs.Record, time.Time)) uint64 {
+	md, err := m.Metadata()
+	if err != nil {
+		return 0
+	}
+	mb := strings.TrimPrefix(m.Subject(), subjectRecord)
+	var r jobs.Record
+	if err := json.Unmarshal(m.Data(), &r); err != nil {
+		b.log.Error().Str("mailbox", mb).Err(err).Msg("a record cannot be decoded")
+		return md.Sequence.Stream
+	}
+	f(mb, &r, md.Timestamp)
+	return md.Sequence.Stream
+}

@@ -1,0 +1,189 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"roomsync/internal/jobs"
+)
+
+// Streams, as docs/contract.md and the design name them.
+const (
+	StreamJobs    = "JOBS"            // tokens and schedules
+	StreamRecords = "MAILBOX_STATE"   // one record for each mailbox
+	StreamItems   = "MAILBOX_ITEMS"   // what ROOMS has been told exists
+	StreamEvents  = "EXCHANGE_EVENTS" // to ROOMS
+	StreamChanges = "ROOMS_CHANGES"   // from ROOMS
+	StreamDead    = "DEAD_LETTERS"
+
+	bucketMailboxes = "mailboxes"
+)
+
+// Subjects. <mb> is the mailbox token.
+const (
+	subjectRun    = "jobs.run."  // jobs.run.<lane>.<mb>: a token, to be taken now
+	subjectWait   = "jobs.wait." // jobs.wait.<mb>: the mailbox's next token, as a schedule
+	subjectKick   = "jobs.kick." // jobs.kick.<mb>: a token that found its place taken, as a schedule
+	subjectRecord = "state."
+	subjectItems  = "items."
+	subjectEvents = "exchange.events."
+	subjectDead   = "dead."
+)
+
+// AckWait is after which silence a token is given to another worker. A worker says it is alive at a third of it.
+const AckWait = 30 * time.Second
+
+// topology lists the streams. All are files: what was acknowledged survives a restart of the server.
+func topology(replicas int) []jetstream.StreamConfig {
+	streams := []jetstream.StreamConfig{{
+		Name:        StreamJobs,
+		Description: "tokens to be taken now, and schedules of those to come",
+		Subjects:    []string{subjectRun + "*.*", subjectWait + "*", subjectKick + "*"},
+		Retention:   jetstream.WorkQueuePolicy,
+		// Schedules refuse Discard=New, so that a token is unique is asked for by expecting sequence 0 at publishing.
+		AllowMsgSchedules: true,
+		AllowMsgTTL:       true,
+	}, {
+		Name:              StreamRecords,
+		Description:       "the mailboxes' records; the newest counts",
+		Subjects:          []string{subjectRecord + "*"},
+		MaxMsgsPerSubject: 1,
+		// A direct get may be answered by a follower that is behind; a record is read from the leader only.
+		AllowDirect: false,
+	}, {
+		Name:        StreamItems,
+		Description: "per mailbox, the items that ROOMS has been told exist",
+		Subjects:    []string{subjectItems + "*"},
+		AllowRollup: true,
+	}, {
+		Name:        StreamEvents,
+		Description: "what happened in Exchange, for ROOMS",
+		Subjects:    []string{subjectEvents + "*"},
+		Discard:     jetstream.DiscardNew, // a full stream holds the fleet up rather than drop an event
+		MaxAge:      14 * 24 * time.Hour,
+		Duplicates:  10 * time.Minute,
+	}, {
+		Name:        StreamChanges,
+		Description: "what ROOMS wants in Exchange",
+		Subjects:    []string{"rooms.changes.*"},
+		Discard:     jetstream.DiscardNew,
+		MaxAge:      30 * 24 * time.Hour,
+		Duplicates:  10 * time.Minute,
+	}, {
+		Name:        StreamDead,
+		Description: "what was given up, for replay",
+		Subjects:    []string{subjectDead + "*.*"},
+		Discard:     jetstream.DiscardNew,
+		Duplicates:  time.Hour,
+	}}
+	for i := range streams {
+		streams[i].Storage = jetstream.FileStorage
+		streams[i].Replicas = max(replicas, 1)
+	}
+	return streams
+}
+
+func consumerConfig(lane jobs.Lane) jetstream.ConsumerConfig {
+	return jetstream.ConsumerConfig{
+		Durable:       "run-" + string(lane),
+		Description:   "tokens of lane " + string(lane),
+		FilterSubject: subjectRun + string(lane) + ".*",
+		AckPolicy:     jetstream.AckExplicitPolicy,
+		AckWait:       AckWait,
+		MaxDeliver:    -1, // reaching a limit would lose the token silently; crash loops are found in the record
+		MaxAckPending: 20_000,
+		MaxWaiting:    2048,
+	}
+}
+
+// Ensure creates what is missing and checks what exists. It changes nothing that exists: a stream that is not as it
+// must be is an error that says in what.
+func (b *Bus) Ensure(ctx context.Context) error {
+	for _, want := range topology(b.opts.Replicas) {
+		_, err := b.js.CreateStream(ctx, want)
+		if err != nil && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			return fmt.Errorf("bus: create stream %s: %w", want.Name, err)
+		}
+	}
+	kv := jetstream.KeyValueConfig{Bucket: bucketMailboxes, Description: "the calendars wanted in step", Replicas: max(b.opts.Replicas, 1)}
+	if _, err := b.js.CreateKeyValue(ctx, kv); err != nil && !errors.Is(err, jetstream.ErrBucketExists) {
+		return fmt.Errorf("bus: create bucket %s: %w", kv.Bucket, err)
+	}
+	for _, lane := range jobs.Lanes {
+		want := consumerConfig(lane)
+		if _, err := b.js.CreateConsumer(ctx, StreamJobs, want); err != nil && !errors.Is(err, jetstream.ErrConsumerExists) {
+			return fmt.Errorf("bus: create consumer %s of %s: %w", want.Durable, StreamJobs, err)
+		}
+	}
+	return b.Check(ctx)
+}
+
+// Check compares what exists with what must be, takes hold of it, and sets the clock. Every fault is in the error.
+func (b *Bus) Check(ctx context.Context) error {
+	var faults []string
+	b.streams = map[string]jetstream.Stream{}
+	for _, want := range topology(b.opts.Replicas) {
+		s, err := b.js.Stream(ctx, want.Name)
+		if err != nil {
+			faults = append(faults, fmt.Sprintf("stream %s: %v", want.Name, err))
+			continue
+		}
+		faults = append(faults, compare(want, s.CachedInfo().Config)...)
+		b.streams[want.Name] = s
+	}
+	var err error
+	if b.boxes, err = b.js.KeyValue(ctx, bucketMailboxes); err != nil {
+		faults = append(faults, fmt.Sprintf("bucket %s: %v", bucketMailboxes, err))
+	}
+	if len(faults) > 0 {
+		return fmt.Errorf("bus: %s\n(a stream is never changed behind your back: mend it with the nats tool, or remove it while it is empty and start again)", strings.Join(faults, "\n"))
+	}
+	return b.SyncClock(ctx)
+}
+
+// WaitReady checks until what a dispatcher creates is there, at most for the given time.
+func (b *Bus) WaitReady(ctx context.Context, patience time.Duration) error {
+	deadline := time.Now().Add(patience)
+	for said := false; ; said = true {
+		err := b.Check(ctx)
+		if err == nil || time.Now().After(deadline) || ctx.Err() != nil {
+			return err
+		}
+		if !said {
+			b.log.Info().Msg("waiting for the streams, which a dispatcher creates")
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+}
+
+// compare names what of a stream is not as it must be. Limits of size and age, replicas and placement are the
+// operator's affair.
+func compare(want, have jetstream.StreamConfig) []string {
+	var faults []string
+	name := have.Name
+	differ := func(what string, want, have any) {
+		if w, h := fmt.Sprint(want), fmt.Sprint(have); w != h {
+			faults = append(faults, fmt.Sprintf("stream %s has %s=%s, but must have %s", name, what, h, w))
+		}
+	}
+	differ("subjects", want.Subjects, have.Subjects)
+	differ("retention", want.Retention, have.Retention)
+	differ("storage", want.Storage, have.Storage)
+	differ("allow_direct", want.AllowDirect, have.AllowDirect)
+	differ("allow_msg_schedules", want.AllowMsgSchedules, have.AllowMsgSchedules)
+	if want.MaxMsgsPerSubject > 0 {
+		differ("max_msgs_per_subject", want.MaxMsgsPerSubject, have.MaxMsgsPerSubject)
+	}
+	if want.Discard == jetstream.DiscardNew {
+		differ("discard", want.Discard, have.Discard)
+	}
+	return faults
+}
