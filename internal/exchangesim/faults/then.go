@@ -17,6 +17,9 @@ import (
 // Duration is a time.Duration that is written as "1.5s" in JSON.
 type Duration time.Duration
 
+// Std is the duration in the type of package time.
+func (d Duration) Std() time.Duration { return time.Duration(d) }
+
 // MarshalText implements encoding.TextMarshaler.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
 

@@ -11,12 +11,15 @@ import (
 	"roomsync/internal/exchangesim/store"
 )
 
+// DefaultDomain is the domain of the addresses.
+const DefaultDomain = "contoso.example"
+
 // Options describes the company. Zero fields have the defaults below.
 type Options struct {
 	Seed      uint64
 	Mailboxes int    // four of five are people, the others rooms; 200 when 0
 	Items     int    // appointments and series of each mailbox's own; 20 when 0, none when negative
-	Domain    string // contoso.example when empty
+	Domain    string // DefaultDomain when empty
 	// Magic lists beginnings of addresses, such as "busy": each gets one mailbox more, PREFIX@domain.
 	Magic []string
 	// From skips that many people and rooms, to add to a company that was seeded before.
@@ -44,7 +47,7 @@ func (o Options) withDefaults() Options {
 		o.Items = 20
 	}
 	if o.Domain == "" {
-		o.Domain = "contoso.example"
+		o.Domain = DefaultDomain
 	}
 	return o
 }
