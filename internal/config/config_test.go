@@ -1,0 +1,310 @@
+package config
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+const canary = "canary-4711-secret"
+
+// world is an Env made of two maps.
+func world(vars, files map[string]string) Env {
+	return Env{
+		Getenv: func(name string) string { return vars[name] },
+		ReadSecret: func(file string) ([]byte, error) {
+			if text, ok := files[file]; ok {
+				return []byte(text), nil
+			}
+			return nil, &fs.PathError{Op: "open", Path: file, Err: fs.ErrNotExist}
+		},
+	}
+}
+
+var files = map[string]string{
+	"secret": canary + "\n", "empty": "\n", "two lines": canary + "\nx\n", "bom": "\ufeff" + canary + "\r\n",
+	"key": strings.Repeat("k", 32), "short key": canary,
+}
+
+func args(s string) []string { return strings.Fields(s) }
+
+const app = "--tenant-id sim-tenant --app-id sim-app --client-secret-file secret "
+
+func TestLoad_Defaults(t *testing.T) {
+	var w Worker
+	if err := Load(args(app), world(nil, files), &w); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][2]any{
+		"nats":           {w.NATS.URL, "nats://127.0.0.1:4222"},
+		"ews":            {w.EWSURL, "https://outlook.office365.com/EWS/Exchange.asmx"},
+		"authority":      {w.AuthorityURL, "https://login.microsoftonline.com"},
+		"auth":           {w.Auth, AuthSecret},
+		"http":           {w.HTTP, "127.0.0.1:8081"},
+		"slots":          {w.Slots, 256},
+		"booking slots":  {w.BookingSlots, 64},
+		"get batch":      {w.GetBatch, 10},
+		"poll interval":  {w.PollInterval, time.Minute},
+		"access recheck": {w.AccessRecheck, time.Hour},
+		"impersonation":  {w.Impersonation, true},
+		"insecure":       {w.AllowInsecure, false},
+		"level":          {w.Level, "info"},
+		"format":         {w.Format, "console"},
+		"token":          {w.MailboxToken("Room@b.example"), "room=40b=2Eexample"},
+	}
+	for name, v := range want {
+		if v[0] != v[1] {
+			t.Errorf("%s: %v, want %v", name, v[0], v[1])
+		}
+	}
+	if s, err := w.ClientSecret(); err != nil || s.Reveal() != canary {
+		t.Errorf("client secret: %q, %v", s.Reveal(), err)
+	}
+	var d Dispatcher
+	if err := Load(nil, world(nil, nil), &d); err != nil || d.HTTP != "127.0.0.1:8080" {
+		t.Errorf("dispatcher: %v, http %s", err, d.HTTP)
+	}
+}
+
+func TestLoad_EveryFlagIsAVariableAndTheFlagWins(t *testing.T) {
+	vars := map[string]string{
+		"ROOMSYNC_NATS_URL": "nats://a:1,tls://b:2", "ROOMSYNC_NATS_CREDS": "creds", "ROOMSYNC_EWS_URL": "http://127.0.0.1:8445/EWS/Exchange.asmx",
+		"ROOMSYNC_AUTHORITY_URL": "http://127.0.0.1:8445", "ROOMSYNC_TENANT_ID": "t", "ROOMSYNC_APP_ID": "a",
+		"ROOMSYNC_CLIENT_SECRET_FILE": "secret", "ROOMSYNC_AUTH": "secret", "ROOMSYNC_USERNAME": "u", "ROOMSYNC_PASSWORD_FILE": "secret",
+		"ROOMSYNC_IMPERSONATION": "false", "ROOMSYNC_ALLOW_INSECURE": "true", "ROOMSYNC_HTTP": "off", "ROOMSYNC_LOG_LEVEL": "debug",
+		"ROOMSYNC_LOG_FORMAT": "json", "ROOMSYNC_MAILBOX_TOKEN": "hmac", "ROOMSYNC_MAILBOX_TOKEN_KEY_FILE": "key",
+		"ROOMSYNC_POLL_INTERVAL": "250ms", "ROOMSYNC_ACCESS_RECHECK": "2h", "ROOMSYNC_SLOTS": "1", "ROOMSYNC_BOOKING_SLOTS": "2", "ROOMSYNC_GET_BATCH": "100",
+	}
+	asked := map[string]bool{}
+	env := world(vars, files)
+	get := env.Getenv
+	env.Getenv = func(name string) string { asked[name] = true; return get(name) }
+	var w Worker
+	if err := Load(args("--slots 7 --impersonation"), env, &w); err != nil {
+		t.Fatal(err)
+	}
+	for name := range vars {
+		if !asked[name] && name != "ROOMSYNC_SLOTS" && name != "ROOMSYNC_IMPERSONATION" {
+			t.Errorf("%s is not looked at", name)
+		}
+	}
+	for name := range asked {
+		if vars[name] == "" && name != "ROOMSYNC_CLIENT_SECRET" && name != "ROOMSYNC_PASSWORD" && name != "ROOMSYNC_MAILBOX_TOKEN_KEY" {
+			t.Errorf("%s is looked at, but this test does not know it", name)
+		}
+	}
+	got := []any{w.NATS.URL, w.CredsFile, w.EWSURL, w.AuthorityURL, w.TenantID, w.AppID, w.Auth, w.Username, w.Impersonation,
+		w.AllowInsecure, w.HTTP, w.Level, w.Format, w.PollInterval, w.AccessRecheck, w.Slots, w.BookingSlots, w.GetBatch}
+	want := []any{"nats://a:1,tls://b:2", "creds", "http://127.0.0.1:8445/EWS/Exchange.asmx", "http://127.0.0.1:8445", "t", "a", "secret", "u", true,
+		true, "", "debug", "json", 250 * time.Millisecond, 2 * time.Hour, 7, 2, 100}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+	if tok := w.MailboxToken("room@b.example"); len(tok) != 26 || tok != w.MailboxToken("ROOM@B.example") {
+		t.Errorf("keyed token %q", tok)
+	}
+}
+
+func TestLoad_FindsOutHowToSignIn(t *testing.T) {
+	tests := map[string]struct {
+		args string
+		vars map[string]string
+		auth string
+	}{
+		"app":                    {app, nil, AuthSecret},
+		"app by environment":     {"--tenant-id t --app-id a", map[string]string{"ROOMSYNC_CLIENT_SECRET": canary}, AuthSecret},
+		"user":                   {"--username u --password-file secret --ews-url https://mail.contoso.example/", nil, AuthBasic},
+		"user by environment":    {"--username u --ews-url https://mail.contoso.example/", map[string]string{"ROOMSYNC_PASSWORD": canary}, AuthBasic},
+		"both, and said":         {app + "--username u --password-file secret --auth secret", nil, AuthSecret},
+		"basic on the simulator": {"--auth basic --username u --password-file bom --ews-url http://localhost:8445/EWS/Exchange.asmx", nil, AuthBasic},
+	}
+	for name, tt := range tests {
+		var w Worker
+		if err := Load(args(tt.args), world(tt.vars, files), &w); err != nil || w.Auth != tt.auth {
+			t.Errorf("%s: %q, %v; want %q", name, w.Auth, err, tt.auth)
+			continue
+		}
+		read := w.ClientSecret
+		if tt.auth == AuthBasic {
+			read = w.Password
+		}
+		if s, err := read(); err != nil || s.Reveal() != canary {
+			t.Errorf("%s: secret %q, %v", name, s.Reveal(), err)
+		}
+	}
+}
+
+// The keys before the colon are what must be named, the text after it what must be said.
+func TestLoad_Faults(t *testing.T) {
+	tests := []struct {
+		args string
+		vars map[string]string
+		want []string
+	}{
+		{"", nil, []string{"--auth: nothing to sign in with"}},
+		{"--tenant-id t", nil, []string{"--app-id: missing", "--client-secret-file: missing"}},
+		{app + "--username u", nil, []string{"--auth: both"}},
+		{app + "--auth secrt", nil, []string{`--auth "secrt": must be secret, certificate, delegated, federated, basic or ntlm; did you mean "secret"?`}},
+		{app + "--auth certificate", nil, []string{`--auth "certificate": not available in this build yet: use secret or basic`}},
+		{app + "--auth ntlm", nil, []string{"--auth \"ntlm\": not available"}},
+		{app + "--auth delegated", nil, []string{"--auth \"delegated\": not available"}},
+		{app + "--auth federated", nil, []string{"--auth \"federated\": not available"}},
+		{"--auth basic --username a:b", nil, []string{`--username "a:b": must not hold a colon`, "--password-file: missing", "--ews-url: Exchange Online takes no passwords"}},
+		{"--tenant-id common --app-id a --client-secret-file secret", nil, []string{`--tenant-id "common": stands for many`}},
+		{"--tenant-id a/b --app-id b?c --client-secret-file secret", nil, []string{`--tenant-id "a/b": must be an id`, `--app-id "b?c": must be an id`}},
+		{"--tenant-id t --app-id a --client-secret-file nowhere", nil, []string{`--client-secret-file "nowhere": open nowhere: file does not exist`}},
+		{"--tenant-id t --app-id a --client-secret-file empty", nil, []string{`--client-secret-file "empty": there is no secret in it`}},
+		{app, map[string]string{"ROOMSYNC_CLIENT_SECRET_FILE": "nowhere", "ROOMSYNC_CLIENT_SECRET": canary}, []string{`--client-secret-file "secret": is given as well as ROOMSYNC_CLIENT_SECRET`}},
+		{app + "--poll-interval 100ms --access-recheck never", nil, []string{`--poll-interval "100ms": must be from 250ms to 24h`, `--access-recheck "never": must be a time span`}},
+		{app, map[string]string{"ROOMSYNC_SLOTS": "0", "ROOMSYNC_BOOKING_SLOTS": "many", "ROOMSYNC_GET_BATCH": "101"}, []string{
+			`ROOMSYNC_SLOTS "0": must be a whole number from 1 to 4096`, `ROOMSYNC_BOOKING_SLOTS "many": must be`, `ROOMSYNC_GET_BATCH "101": must be a whole number from 1 to 100`}},
+		{app + "--impersonation=perhaps", nil, []string{`--impersonation "perhaps": must be true or false`}},
+		{app + "--log-level warning --log-format yaml", nil, []string{`--log-level "warning": must be trace, debug, info, warn or error; did you mean "warn"?`, `--log-format "yaml": must be console or json`}},
+		{app + "--http 8081", nil, []string{`--http "8081": must be host:port`}},
+		{app + "--http :99999", nil, []string{`--http ":99999": must be host:port`}},
+		{app + "--nats-url localhost:4222", nil, []string{"--nats-url: must be a URL such as nats://host:4222"}},
+		{app + "--nats-url nats://user:" + canary + "@host:4222", nil, []string{"--nats-url: must hold no user"}},
+		{app + "--nats-url nats://a:1,nats://" + canary + "@host:4222", nil, []string{"--nats-url: must hold no user"}},
+		{app + "--ews-url https://u:" + canary + "@host/", nil, []string{"--ews-url: must hold no user"}},
+		{app + "--ews-url mail.contoso.example", nil, []string{"--ews-url: must be a URL"}},
+		{app + "--ews-url http://mail.contoso.example/ --authority-url http://sim:8445", nil, []string{"--authority-url: must be https", "--ews-url: must be https"}},
+		{app + "--authority-url https://login.microsoftonline.com/t", nil, []string{"--authority-url: must be a scheme and a host only"}},
+		{app + "--mailbox-token hmac", nil, []string{"--mailbox-token-key-file: missing"}},
+		{app + "--mailbox-token hash", nil, []string{`--mailbox-token "hash": must be address or hmac`}},
+	}
+	for _, tt := range tests {
+		var w Worker
+		err := Load(args(tt.args), world(tt.vars, files), &w)
+		var faults Faults
+		if !errors.As(err, &faults) {
+			t.Errorf("%s %v: %v", tt.args, tt.vars, err)
+			continue
+		}
+		if len(faults) != len(tt.want) {
+			t.Errorf("%s %v: %d faults, want %d:\n%v", tt.args, tt.vars, len(faults), len(tt.want), err)
+		}
+		for _, want := range tt.want {
+			if !strings.Contains(err.Error(), "\n  "+want) {
+				t.Errorf("%s %v: lacks %q:\n%v", tt.args, tt.vars, want, err)
+			}
+		}
+		if strings.Contains(err.Error(), canary) {
+			t.Errorf("%s: shows the secret:\n%v", tt.args, err)
+		}
+	}
+}
+
+func TestLoad_FilesWithSpacesInTheirNames(t *testing.T) {
+	for file, want := range map[string]string{"two lines": "more than one line", "short key": "too short"} {
+		var d Dispatcher
+		err := Load([]string{"--mailbox-token", "hmac", "--mailbox-token-key-file", file}, world(nil, files), &d)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), canary) {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+}
+
+func TestLoad_WordsThatAreNoFlags(t *testing.T) {
+	for line, want := range map[string]string{
+		"--pol-interval 5s":         "unknown flag --pol-interval: did you mean --poll-interval?",
+		"--slot=3":                  "unknown flag --slot: did you mean --slots?",
+		"--frobnicate":              "unknown flag --frobnicate: --help lists the flags",
+		"--client-secret " + canary: "use --client-secret-file",
+		"--client-secret=" + canary: "use --client-secret-file",
+		"--password=" + canary:      "use --password-file",
+		"--slots":                   "flag needs an argument: --slots",
+		app + " stray":              `unexpected argument "stray"`,
+	} {
+		var w Worker
+		err := Load(args(line), world(nil, files), &w)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), canary) {
+			t.Errorf("%s: %v, want %q", line, err, want)
+		}
+	}
+}
+
+func TestLoad_SecretIsReadAnewEachTime(t *testing.T) {
+	changing := maps.Clone(files)
+	var w Worker
+	if err := Load(args(app), world(nil, changing), &w); err != nil {
+		t.Fatal(err)
+	}
+	changing["secret"] = "rotated"
+	if s, err := w.ClientSecret(); err != nil || s.Reveal() != "rotated" {
+		t.Errorf("%q, %v", s.Reveal(), err)
+	}
+}
+
+func TestConfig_ShowsNoSecret(t *testing.T) {
+	vars := map[string]string{"ROOMSYNC_CLIENT_SECRET": canary, "ROOMSYNC_PASSWORD": canary, "ROOMSYNC_MAILBOX_TOKEN_KEY": strings.Repeat(canary, 3)}
+	var w Worker
+	if err := Load(args("--tenant-id t --app-id a --username u --auth secret --mailbox-token hmac"), world(vars, nil), &w); err != nil {
+		t.Fatal(err)
+	}
+	data, err := json.Marshal(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := fmt.Sprintf("%v %+v %#v %v %+v\n%s", w, w, w, &w, &w, data)
+	if strings.Contains(out, canary) {
+		t.Errorf("shows the secret:\n%s", out)
+	}
+}
+
+func TestReadSecret(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("permissions are those of Unix")
+	}
+	dir := t.TempDir()
+	write := func(name string, mode os.FileMode, size int) string {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(strings.Repeat("x", size)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(file, mode); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	for file, want := range map[string]string{
+		write("mine", 0o400, 10):             "",
+		write("group", 0o440, 10):            "",
+		write("everybody", 0o444, 10):        "chmod 0400",
+		write("huge", 0o400, maxSecret+1):    "larger",
+		dir:                                  "no regular file",
+		filepath.Join(dir, "does-not-exist"): "no such file",
+	} {
+		data, err := OS().ReadSecret(file)
+		if want == "" && (err != nil || len(data) != 10) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %d bytes, %v; want %q", file, len(data), err, want)
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	for word, want := range map[string]string{
+		"O365Pul": "O365Pull", "o365": "O365", "Exchange2015": "Exchange2010", "exchange2016pull": "Exchange2016Pull",
+		"2013": "Exchange2013", "x": "", "": "", "something else": "",
+	} {
+		if got := nearest(word, modes); got != want {
+			t.Errorf("%q: %q, want %q", word, got, want)
+		}
+	}
+	for _, tt := range []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"abc", "", 3}, {"", "abc", 3}, {"kitten", "sitting", 3}, {"flaw", "lawn", 2}, {"same", "same", 0}} {
+		if got := edits(tt.a, tt.b); got != tt.want {
+			t.Errorf("edits(%q, %q) = %d, want %d", tt.a, tt.b, got, tt.want)
+		}
+	}
+}
