@@ -13,10 +13,9 @@ import (
 // original start. The meetings are found in a complete listing of w by the UID that all of a series share; what else
 // stands in the listing is ignored. A meeting carries what differs from the master. What is private in the master is
 // private in its meetings.
-//
-// The kind is [events.KindUpdated]: a series is always told anew as a whole.
-func Series(master Appointment, listed []Appointment, w Window, f Fields) events.Change {
-	c := Describe(events.KindUpdated, master, f)
+// kind is [events.KindCreated] or [events.KindUpdated]; either way the series is told as a whole.
+func Series(kind string, master Appointment, listed []Appointment, w Window, f Fields) events.Change {
+	c := Describe(kind, master, f)
 	c.Type = events.ItemMaster
 	if master.UID == "" {
 		return c // nothing tells its meetings from others

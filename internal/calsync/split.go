@@ -1,6 +1,7 @@
 package calsync
 
 import (
+	"fmt"
 	"slices"
 	"sort"
 
@@ -16,16 +17,21 @@ const (
 )
 
 // Split distributes changes, in their order, over pages of at most maxBytes of JSON each (the changes and the commas
-// between them; what stands around them is the caller's to allow for).
+// between them; what stands around them is the caller's to allow for). It fails for a change that cannot be encoded.
 //
 // A change that is larger by itself loses its attendees, if that is not enough as many of its last occurrences as need
 // be, then its location and its subject. [events.Change].Omitted says which; a change never loses anything silently.
 // One that is still too large gets a page of its own, larger than maxBytes. The changes given are not modified.
-func Split(changes []events.Change, maxBytes int) [][]events.Change {
+func Split(changes []events.Change, maxBytes int) ([][]events.Change, error) {
 	var pages [][]events.Change
+	var buf []byte
 	room := 0 // left on the last page
 	for _, c := range changes {
-		n := size(c)
+		var err error
+		if buf, err = c.AppendJSON(buf[:0]); err != nil {
+			return nil, fmt.Errorf("change of item %s: %w", c.ItemID, err)
+		}
+		n := len(buf)
 		if n > maxBytes {
 			c = shrink(c, maxBytes)
 			n = size(c)
@@ -38,10 +44,10 @@ func Split(changes []events.Change, maxBytes int) [][]events.Change {
 		*last = append(*last, c)
 		room -= n + len(",")
 	}
-	return pages
+	return pages, nil
 }
 
-// size is 0 for a change that cannot be encoded; whoever encodes the page learns why.
+// size is that of a change that is known to encode.
 func size(c events.Change) int {
 	b, _ := c.AppendJSON(nil)
 	return len(b)
