@@ -7,7 +7,7 @@ import (
 
 var (
 	zurich = TimeZone{Windows: "W. Europe Standard Time", IANA: "Europe/Berlin"}
-	year   = Window{Start: at("2026-11-17T00:00:00Z"), End: at("2027-11-24T00:00:00Z")}
+	year   = Window{Start: at("2026-11-17T00:00:00Z"), End: at("2027-11-25T00:00:00Z")}
 )
 
 const (
