@@ -95,10 +95,10 @@ func (e Event) Validate() error {
 // content type; whether the data suits the type is for its decoder to say.
 func Parse(header map[string][]string, data []byte) (Event, error) {
 	h := lowerNames(header)
-	if mediaType, _, _ := mime.ParseMediaType(h[headerContentType]); strings.HasPrefix(mediaType, "application/cloudevents") {
-		if mediaType != "application/cloudevents+json" {
-			return Event{}, fmt.Errorf("cloudevent: content type %s is not read: send one event as application/cloudevents+json", mediaType)
-		}
+	switch structured, err := isStructured(h); {
+	case err != nil:
+		return Event{}, err
+	case structured:
 		return parseStructured(data)
 	}
 	attrs := map[string]string{}
@@ -112,6 +112,22 @@ func Parse(header map[string][]string, data []byte) (Event, error) {
 		attrs["datacontenttype"] = h[headerContentType]
 	}
 	return fromAttributes(attrs, data)
+}
+
+// isStructured tells the mode: by the content type, or, as the binding had it before NATS knew headers (version 1.0.2),
+// structured when there are none that say anything.
+func isStructured(h map[string]string) (bool, error) {
+	contentType := h[headerContentType]
+	if contentType == "" {
+		return h[headerPrefix+"specversion"] == "", nil
+	}
+	switch mediaType, _, _ := mime.ParseMediaType(contentType); {
+	case mediaType == "application/cloudevents+json", mediaType == "application/cloudevents":
+		return true, nil
+	case strings.HasPrefix(mediaType, "application/cloudevents"):
+		return false, fmt.Errorf("cloudevent: content type %s is not read: send one event as application/cloudevents+json", mediaType)
+	}
+	return false, nil
 }
 
 // lowerNames gives each header its first value. Where a name occurs in several cases, the lower-case one counts.

@@ -75,7 +75,12 @@ func TestParseBinary(t *testing.T) {
 }
 
 func TestParseStructured(t *testing.T) {
-	h := map[string][]string{"Content-Type": {"application/cloudevents+json; charset=UTF-8"}}
+	headers := []map[string][]string{
+		{"Content-Type": {"application/cloudevents+json; charset=UTF-8"}},
+		{"content-type": {"application/cloudevents"}}, // as the SDKs of Go write it
+		{"Nats-Msg-Id": {"urn:rooms#7"}},              // the binding's version 1.0.2
+		nil,
+	}
 	const attrs = `"specversion":"1.0","id":"7","source":"urn:rooms","type":"t"`
 	want := Event{ID: "7", Source: "urn:rooms", Type: "t", Data: json.RawMessage(`{"a": 1}`)}
 	for _, tt := range []struct {
@@ -88,9 +93,11 @@ func TestParseStructured(t *testing.T) {
 		{"percent is itself", `{` + attrs + `,"data":{"a": 1},"p":"%41"}`, map[string]string{"p": "%41"}},
 	} {
 		want.Extensions = tt.extensions
-		got, err := Parse(h, []byte(tt.payload))
-		if err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("%s: got %+v, %v\nwant %+v", tt.name, got, err, want)
+		for _, h := range headers {
+			got, err := Parse(h, []byte(tt.payload))
+			if err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("%s, headers %v: got %+v, %v\nwant %+v", tt.name, h, got, err, want)
+			}
 		}
 	}
 }
@@ -105,6 +112,7 @@ func TestParseRefuses(t *testing.T) {
 		payload, want string
 	}{
 		{nil, `{}`, "specversion"},
+		{nil, `hello`, "no JSON object"},
 		{set("ce-specversion", "0.3"), `{}`, "specversion"},
 		{set("ce-id"), `{}`, "id is missing"},
 		{set("ce-source", ""), `{}`, "source is missing"},

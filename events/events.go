@@ -152,7 +152,8 @@ type Recurrence struct {
 	Extra       Extra    `json:"-"`
 }
 
-// Occurrence is one meeting of a series. Subject, Location and FreeBusy stand here only where they differ.
+// Occurrence is one meeting of a series. Subject, Location and FreeBusy stand here only where they differ; Cleared
+// names those of them that are empty here and not in the series.
 type Occurrence struct {
 	ItemID        string    `json:"itemId"`
 	Type          string    `json:"type"`          // occurrence or exception
@@ -163,6 +164,7 @@ type Occurrence struct {
 	Cancelled     bool      `json:"cancelled,omitempty"`
 	Subject       string    `json:"subject,omitempty"`
 	Location      string    `json:"location,omitempty"`
+	Cleared       []string  `json:"cleared,omitempty"` // subject, location
 	Extra         Extra     `json:"-"`
 }
 

@@ -76,7 +76,7 @@ func goldenSeries() Change {
 	return Change{
 		Kind: KindUpdated, ItemID: itemA, ChangeKey: keyA, UID: uidA, Type: ItemMaster,
 		Start: ptr(at("2027-03-15T08:00:00Z")), End: ptr(at("2027-03-15T09:00:00Z")), TimeZone: &zurich,
-		FreeBusy: Busy, Sensitivity: Normal, Subject: "Wochensitzung",
+		FreeBusy: Busy, Sensitivity: Normal, Subject: "Wochensitzung", Location: "Säntis",
 		Recurrence: &Recurrence{Pattern: "weekly", Interval: 1, DaysOfWeek: []string{"Monday"}, WeekStart: "Monday",
 			StartDate: "2027-03-15", Occurrences: 4},
 		Occurrences: []Occurrence{
@@ -84,7 +84,7 @@ func goldenSeries() Change {
 			{ItemID: "occ-2", Type: ItemException, OriginalStart: at("2027-03-22T08:00:00Z"), Start: at("2027-03-23T13:00:00Z"), End: at("2027-03-23T14:00:00Z"),
 				Subject: "Wochensitzung (verschoben)", Location: "Rigi", FreeBusy: Tentative},
 			// The meeting of 29 March was deleted; that of 5 April was cancelled and still stands in the calendar.
-			{ItemID: "occ-4", Type: ItemException, OriginalStart: at("2027-04-05T07:00:00Z"), Start: at("2027-04-05T07:00:00Z"), End: at("2027-04-05T08:00:00Z"), Cancelled: true},
+			{ItemID: "occ-4", Type: ItemException, OriginalStart: at("2027-04-05T07:00:00Z"), Start: at("2027-04-05T07:00:00Z"), End: at("2027-04-05T08:00:00Z"), Cancelled: true, Cleared: []string{"location"}},
 		},
 	}
 }

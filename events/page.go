@@ -146,6 +146,7 @@ func (w *writer) occurrence(o *Occurrence) {
 	w.flag("cancelled", o.Cancelled)
 	w.optional("subject", o.Subject)
 	w.optional("location", o.Location)
+	optionalList(w, "cleared", o.Cleared, (*writer).text)
 	if len(o.Extra) > 0 {
 		w.extra(o.Extra, knownNames[Occurrence]())
 	}

@@ -110,17 +110,13 @@ func nearestDay(t time.Time, loc *time.Location) time.Time {
 	return day
 }
 
-// location is that of the first id that is known, else UTC.
+// location is that of the first id that is known, else UTC. Zones that share a Windows id share their rules.
 func location(ids ...string) *time.Location {
 	for _, id := range ids {
-		if loc, ok := zones.Location(id); ok {
-			return loc
-		}
 		if windows, ok := zones.Windows(id); ok {
-			if loc, err := time.LoadLocation(id); err == nil {
-				return loc
-			}
-			loc, _ := zones.Location(windows)
+			id = windows
+		}
+		if loc, ok := zones.Location(id); ok {
 			return loc
 		}
 	}

@@ -46,13 +46,25 @@ func occurrence(master, a Appointment, f Fields) events.Occurrence {
 	if private(master) || private(a) {
 		return o
 	}
-	if f.Has(FieldSubject) && a.Subject != master.Subject {
-		o.Subject = a.Subject
+	if f.Has(FieldSubject) {
+		o.Subject = differing(&o, "subject", a.Subject, master.Subject)
 	}
-	if f.Has(FieldLocation) && a.Location != master.Location {
-		o.Location = a.Location
+	if f.Has(FieldLocation) {
+		o.Location = differing(&o, "location", a.Location, master.Location)
 	}
 	return o
+}
+
+// differing is what a meeting has instead of its series' text. Only an exception can have lost it: for a plain
+// occurrence an empty text means that the listing did not give it.
+func differing(o *events.Occurrence, name, here, series string) string {
+	if here == series {
+		return ""
+	}
+	if here == "" && o.Type == events.ItemException {
+		o.Cleared = append(o.Cleared, name)
+	}
+	return here
 }
 
 // originalStart falls back to the start, which is the same for a meeting that was not moved.

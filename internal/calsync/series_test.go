@@ -34,7 +34,7 @@ func weekly(t testing.TB) (master Appointment, listed []Appointment) {
 	moved := &listed[1]
 	moved.Type, moved.Subject, moved.Location, moved.FreeBusy = Exception, "Sitzung, verschoben", "Rigi", "Tentative"
 	moved.Start, moved.End = at("2027-04-06T13:00:00Z"), at("2027-04-06T14:00:00Z")
-	listed[3].Type, listed[3].Cancelled = Exception, true
+	listed[3].Type, listed[3].Cancelled, listed[3].Location = Exception, true, ""
 	return master, listed
 }
 
@@ -52,7 +52,7 @@ func TestSeries(t *testing.T) {
 		{ItemID: "occurrence 1", Type: "exception", OriginalStart: at("2027-03-22T08:00:00Z"), Start: at("2027-04-06T13:00:00Z"), End: at("2027-04-06T14:00:00Z"),
 			FreeBusy: events.Tentative, Subject: "Sitzung, verschoben", Location: "Rigi"},
 		{ItemID: "occurrence 2", Type: "occurrence", OriginalStart: at("2027-03-29T07:00:00Z"), Start: at("2027-03-29T07:00:00Z"), End: at("2027-03-29T08:00:00Z")},
-		{ItemID: "occurrence 3", Type: "exception", OriginalStart: at("2027-04-05T07:00:00Z"), Start: at("2027-04-05T07:00:00Z"), End: at("2027-04-05T08:00:00Z"), Cancelled: true},
+		{ItemID: "occurrence 3", Type: "exception", OriginalStart: at("2027-04-05T07:00:00Z"), Start: at("2027-04-05T07:00:00Z"), End: at("2027-04-05T08:00:00Z"), Cancelled: true, Cleared: []string{"location"}},
 	}
 	if !reflect.DeepEqual(c.Occurrences, want) {
 		t.Errorf("got  %+v\nwant %+v", c.Occurrences, want)
