@@ -1,0 +1,164 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+
+	"roomsync/events"
+	"roomsync/internal/calsync"
+	"roomsync/internal/jobs"
+)
+
+// maxPages bounds the pages of one pass, should a server never come to an end.
+const maxPages = 1000
+
+// pull reads and tells page after page of what changed since the cursor.
+func (r *run) pull(ctx context.Context) error {
+	for range maxPages {
+		d, err := r.w.cal.Probe(ctx, r.target(), r.record().Cursor, r.w.opts.PageSize)
+		if err != nil {
+			return err
+		}
+		if err := r.page(ctx, d); err != nil {
+			return err
+		}
+		if !d.More {
+			return nil
+		}
+	}
+	return &calsync.Fault{Operation: "SyncFolderItems", Kind: calsync.FaultMalformed, Code: "endless pages"}
+}
+
+// page tells what a page says, and moves the cursor beyond it.
+func (r *run) page(ctx context.Context, d calsync.Delta) error {
+	rec := r.record()
+	var fresh []calsync.ItemChange
+	for _, c := range calsync.Fold(d.Changes) {
+		if !known(&rec, c) {
+			fresh = append(fresh, c)
+		}
+	}
+	t := told{reason: events.ReasonChange, window: calsync.Window{From: rec.Window.From, To: rec.Window.To}}
+	if err := r.read(ctx, fresh, &t); err != nil {
+		return err
+	}
+	t.ahead = stillAhead(&rec, d.Changes, t.changes)
+	return r.tell(ctx, t, func(rec *jobs.Record) { rec.Cursor = d.Cursor })
+}
+
+// known reports whether ROOMS has been told of exactly this already.
+func known(rec *jobs.Record, c calsync.ItemChange) bool {
+	if c.Kind == calsync.Deleted {
+		return rec.Told(c.ID, jobs.DeletedKey)
+	}
+	return !c.Unsure && rec.Told(c.ID, c.ChangeKey)
+}
+
+// stillAhead marks what was read newer than the page says, and keeps the marks of items that the page does not name:
+// their time is yet to come.
+func stillAhead(rec *jobs.Record, page []calsync.ItemChange, changes []events.Change) map[string]string {
+	ahead := map[string]string{}
+	named := make(map[string]bool, len(page))
+	versions := make(map[[2]string]bool, len(page))
+	for _, c := range page {
+		named[c.ID] = true
+		versions[[2]string{c.ID, c.ChangeKey}] = true
+	}
+	for _, c := range changes {
+		if c.Kind != events.KindDeleted && !versions[[2]string{c.ItemID, c.ChangeKey}] {
+			ahead[c.ItemID] = c.ChangeKey
+		}
+	}
+	for id, ck := range rec.Ahead {
+		if !named[id] {
+			ahead[id] = ck
+		}
+	}
+	return ahead
+}
+
+// read turns the entries of a page into changes, in the page's order. An item that is gone by the time it is read
+// is not told of: the deletion will come in a later page, unless this one names it as well.
+func (r *run) read(ctx context.Context, page []calsync.ItemChange, t *told) error {
+	var ids []string
+	for _, c := range page {
+		if c.Kind != calsync.Deleted {
+			ids = append(ids, c.ID)
+		}
+	}
+	results, err := r.get(ctx, ids)
+	if err != nil {
+		return err
+	}
+	listed, err := r.expansions(ctx, results, t.window)
+	if err != nil {
+		return err
+	}
+	for _, c := range page {
+		if c.Kind == calsync.Deleted {
+			t.changes = append(t.changes, events.Change{Kind: events.KindDeleted, ItemID: c.ID})
+			continue
+		}
+		res := results[c.ID]
+		switch {
+		case res.Err == nil:
+			t.changes = append(t.changes, r.describe(string(c.Kind), res.Appointment, listed, t.window))
+		case gone(res.Err) && c.Unsure:
+			t.changes = append(t.changes, events.Change{Kind: events.KindDeleted, ItemID: c.ID})
+		case !gone(res.Err):
+			t.more = append(t.more, r.poisoned(c.ID, res.Err))
+		}
+	}
+	return nil
+}
+
+// get reads items in full. An item's own trouble stays in its result; trouble of the mailbox, wherever it shows, is
+// an error.
+func (r *run) get(ctx context.Context, ids []string) (map[string]calsync.Result, error) {
+	found := make(map[string]calsync.Result, len(ids))
+	if len(ids) == 0 {
+		return found, nil
+	}
+	results, err := r.w.cal.Get(ctx, r.target(), ids)
+	if err != nil {
+		return nil, err
+	}
+	for i, res := range results {
+		if res.Err != nil && judge(res.Err).Class != jobs.ItemConflict {
+			return nil, res.Err
+		}
+		found[ids[i]] = res
+	}
+	return found, nil
+}
+
+// gone reports whether an item's error says that it is not there.
+func gone(f *calsync.Fault) bool { return f.Code == "ErrorItemNotFound" }
+
+// poisoned is the dead letter of an item that cannot be read. The rest of its page goes on.
+func (r *run) poisoned(id string, f *calsync.Fault) jobs.Outgoing {
+	data, _ := json.Marshal(map[string]any{
+		"mailbox": r.record().Settings.Address, "itemId": id, "operation": f.Operation, "code": f.Code,
+		"httpStatus": f.Status, "requestId": f.RequestID, "reason": "the item cannot be read; the rest of the calendar goes on",
+	})
+	return jobs.Outgoing{Kind: jobs.OutDead, Data: data}
+}
+
+// expansions lists the occurrences of the series among the results, in one listing over as much of the window as
+// they can be in.
+func (r *run) expansions(ctx context.Context, results map[string]calsync.Result, w calsync.Window) ([]calsync.Appointment, error) {
+	for _, res := range results {
+		if res.Err == nil && res.Appointment.Type == calsync.Master {
+			return r.w.cal.List(ctx, r.target(), w)
+		}
+	}
+	return nil, nil
+}
+
+// describe makes the change of one appointment; a series takes its occurrences from the listing.
+func (r *run) describe(kind string, a calsync.Appointment, listed []calsync.Appointment, w calsync.Window) events.Change {
+	if a.Type == calsync.Master {
+		return calsync.Series(kind, a, listed, w, r.fields())
+	}
+	return calsync.Describe(kind, a, r.fields())
+}
