@@ -93,6 +93,7 @@ func init() {
 // itemProperties are those of every item, in the schema's order.
 func itemProperties() []property {
 	return []property{
+		{"item:MimeContent", getItem, false, false, writeMIME},
 		{"item:ItemId", always, false, false, func(c *propContext) { c.w.itemID("ItemId", c.it.ID, c.it.ChangeKey) }},
 		{"item:ParentFolderId", inAll, false, false, func(c *propContext) { c.w.itemID("ParentFolderId", c.it.FolderID, "AQAAAA==") }},
 		{"item:ItemClass", inAll, false, false, text("ItemClass", func(i *store.Item) string { return i.Class })},

@@ -87,9 +87,6 @@ func (r *request) getItem() {
 		if err != nil {
 			return err
 		}
-		if s.mime && it.IsCalendar() {
-			return &store.Error{Code: "ErrorUnsupportedMimeConversion", Text: "Mime conversion is not supported for this item type."}
-		}
 		r.w.raw(`<m:Items>`)
 		r.writeItem(m, it, s)
 		r.w.raw(`</m:Items>`)

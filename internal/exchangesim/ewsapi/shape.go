@@ -20,7 +20,7 @@ type shape struct {
 	// information; and FindItem names the organizer by an X.500 address.
 	listing bool
 	find    bool
-	mime    bool // MimeContent was asked for
+	mime    bool // IncludeMimeContent was given
 }
 
 // shapeOf reads an ItemShape.
@@ -33,6 +33,9 @@ func shapeOf(e *element, listing, find bool) (*shape, error) {
 		s.props = allProps
 	}
 	s.props.add(propIndex["item:ItemId"])
+	if s.mime {
+		s.props.add(propIndex["item:MimeContent"])
+	}
 	if more := e.kid("AdditionalProperties"); more != nil {
 		for _, k := range more.kids {
 			if err := s.include(k); err != nil {
@@ -58,9 +61,6 @@ func (s *shape) include(path *element) error {
 		return nil
 	}
 	uri := path.attr("FieldURI")
-	if uri == "item:MimeContent" {
-		s.mime = true
-	}
 	if i, ok := propIndex[uri]; ok {
 		s.props.add(i)
 	}

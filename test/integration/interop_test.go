@@ -1,0 +1,112 @@
+// Package integration tests from outside: real clients, real servers, the built product, nothing of its inside.
+package integration
+
+import (
+	"context"
+	"encoding/json"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"roomsync/internal/exchangesim/ewsapi"
+	"roomsync/internal/exchangesim/store"
+)
+
+// python is Debian's interpreter: it sees the packaged python3-exchangelib.
+const python = "/usr/bin/python3"
+
+// needExchangelib skips, or fails when ROOMSYNC_REQUIRE_INTEROP=1, where the library is not installed.
+func needExchangelib(t *testing.T) {
+	t.Helper()
+	out, err := exec.Command(python, "-c", "import exchangelib; print(exchangelib.__version__)").CombinedOutput()
+	if err == nil {
+		t.Logf("exchangelib %s", strings.TrimSpace(string(out)))
+		return
+	}
+	why := "exchangelib cannot be imported by " + python + " (Debian: python3-exchangelib): " + err.Error()
+	if os.Getenv("ROOMSYNC_REQUIRE_INTEROP") == "1" {
+		t.Fatal(why)
+	}
+	t.Skip(why)
+}
+
+// runScript runs a script of testdata/interop and decodes the JSON object it prints.
+func runScript(t *testing.T, into any, script string, args ...string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, python, append([]string{filepath.Join("testdata", "interop", script)}, args...)...)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s\n%s", script, err, out, stderr.String())
+	}
+	if err := json.Unmarshal(out, into); err != nil {
+		t.Fatalf("%s printed %q: %v", script, out, err)
+	}
+}
+
+func interopCompany(t *testing.T) *store.Company {
+	t.Helper()
+	c := store.New(store.Options{Seed: 1})
+	for _, spec := range []store.MailboxSpec{
+		{Address: "ann@contoso.example", Name: "Ann Archer"}, {Address: "bob@contoso.example", Name: "Bob Baker"},
+		{Address: "room1@contoso.example", Name: "Room 1", Kind: store.KindRoom},
+	} {
+		if _, err := c.AddMailbox(spec); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.AddRoomList(store.RoomList{Name: "Rooms", Address: "rooms@contoso.example", Rooms: []string{"room1@contoso.example"}})
+	return c
+}
+
+// TestExchangelibAppointments lets a client that other people wrote for the real Exchange work with the simulated one,
+// and compares what it believes with what the server holds.
+func TestExchangelibAppointments(t *testing.T) {
+	needExchangelib(t)
+	company := interopCompany(t)
+	server := httptest.NewServer(ewsapi.New(company, ewsapi.Options{}))
+	defer server.Close()
+
+	var result struct {
+		Edited, AllDay, Series, UID string
+		Synced                      []string
+	}
+	runScript(t, &result, "appointments.py", server.URL+"/EWS/Exchange.asmx", "ann@contoso.example", "simulated")
+
+	ann := company.Mailbox("ann@contoso.example")
+	edited, err := ann.Item(result.Edited)
+	if err != nil || edited.Location != "Haus 4" || edited.StartZone != "W. Europe Standard Time" {
+		t.Errorf("edited item is %+v (%v)", edited, err)
+	}
+	if _, err := ann.Item(result.AllDay); err == nil {
+		t.Error("the deleted item is still there")
+	}
+	series, err := ann.Item(result.Series)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if series.UID != result.UID || len(series.Exceptions) != 2 || len(series.Deleted) != 1 {
+		t.Errorf("series has uid %s, %d exceptions, %d deleted", series.UID, len(series.Exceptions), len(series.Deleted))
+	}
+	if want := []string{"Jour fixe", "Messe", "Umgezogen"}; !slices.Equal(result.Synced, want) {
+		t.Errorf("synchronization listed %q, want %q", result.Synced, want)
+	}
+	var kinds []store.EffectKind
+	for _, e := range company.Effects(0) {
+		kinds = append(kinds, e.Kind)
+		if e.Actor != "ann@contoso.example" || e.Call == 0 {
+			t.Fatalf("effect without its cause: %+v", e)
+		}
+	}
+	if !slices.Contains(kinds, store.EffectMove) || !slices.Contains(kinds, store.EffectDelete) {
+		t.Errorf("effects are %v", kinds)
+	}
+}
