@@ -32,10 +32,11 @@ func Main(cmd *cobra.Command) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	return run(ctx, cmd, os.Args[1:], os.Stderr)
+	return Run(ctx, cmd, os.Args[1:], os.Stderr)
 }
 
-func run(ctx context.Context, cmd *cobra.Command, args []string, stderr io.Writer) int {
+// Run is Main without the process: it runs cmd with args and returns the exit code.
+func Run(ctx context.Context, cmd *cobra.Command, args []string, stderr io.Writer) int {
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
 	cmd.CompletionOptions.HiddenDefaultCmd = true
 	cmd.SetArgs(args)

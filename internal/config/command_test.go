@@ -49,7 +49,7 @@ func TestRun_ExitCodes(t *testing.T) {
 	}
 	for _, tt := range tests {
 		var stderr bytes.Buffer
-		code := run(context.Background(), tree(tt.result), args(tt.args), &stderr)
+		code := Run(context.Background(), tree(tt.result), args(tt.args), &stderr)
 		if code != tt.code || !strings.Contains(stderr.String(), tt.want) || tt.want == "" && stderr.Len() > 0 {
 			t.Errorf("tool %s: code %d, want %d; stderr %q, want %q", tt.args, code, tt.code, stderr.String(), tt.want)
 		}

@@ -1,0 +1,242 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"roomsync/events"
+	"roomsync/internal/config"
+)
+
+func (t tool) list() *cobra.Command {
+	return t.command("list", "list the mailboxes, with the token by which subjects name them", cobra.NoArgs,
+		func(cmd *cobra.Command, o *config.Ops, f fleet, _ []string) error {
+			list, err := f.Mailboxes(cmd.Context())
+			if err != nil {
+				return err
+			}
+			for i, m := range list {
+				token, _ := json.Marshal(o.MailboxToken(m.Address)) // a string
+				list[i].Extra = maps.Clone(m.Extra)
+				if list[i].Extra == nil {
+					list[i].Extra = events.Extra{}
+				}
+				list[i].Extra["token"] = token
+			}
+			if list == nil {
+				list = []events.Mailbox{} // JSON: an empty list, not null
+			}
+			return show(cmd, list, table(list, o.MailboxToken))
+		})
+}
+
+func table(list []events.Mailbox, token func(string) string) string {
+	var b bytes.Buffer
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	row := func(cells ...string) { _, _ = fmt.Fprintln(w, strings.Join(cells, "\t")) }
+	row("ADDRESS", "MODE", "ENABLED", "WINDOW", "FIELDS", "URL", "TOKEN")
+	for _, m := range list {
+		row(m.Address, m.Mode, yes(m.Enabled), window(m), fields(m.Fields), or(m.URL, "default"), token(m.Address))
+	}
+	_ = w.Flush() // into a buffer
+	return b.String()
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// window shows the days before and after today; "·" is the default.
+func window(m events.Mailbox) string {
+	days := func(sign string, n int) string {
+		if n == 0 {
+			return sign + "·"
+		}
+		return fmt.Sprintf("%s%dd", sign, n)
+	}
+	return days("-", m.PastDays) + " " + days("+", m.FutureDays)
+}
+
+func fields(names []string) string {
+	switch {
+	case names == nil:
+		return "default"
+	case len(names) == 0:
+		return "none"
+	}
+	return strings.Join(names, ",")
+}
+
+// setFlags are the flags of "mailboxes set", with the CSV columns they stand for.
+var setFlags = []struct{ flag, column, usage string }{
+	{"mode", "mode", "O365, O365Pull, Exchange2010, Exchange2013, Exchange2016 or Exchange2016Pull; needed for a new mailbox"},
+	{"url", "url", `EWS endpoint; "" for the fleet's default`},
+	{"folder", "folder", `folder id; "" for the default calendar`},
+	{"enabled", "enabled", "true or false; a new mailbox is enabled"},
+	{"past-days", "past_days", `days before today; "" for the default`},
+	{"future-days", "future_days", `days after today; "" for the default`},
+	{"fields", "fields", `what events carry: "subject location organizer attendees", or none; "" for the default`},
+}
+
+func (t tool) set() *cobra.Command {
+	cmd := t.command("set ADDRESS", "add a mailbox, or change what is given", cobra.ExactArgs(1),
+		func(cmd *cobra.Command, _ *config.Ops, f fleet, args []string) error {
+			given, err := addresses(args)
+			if err != nil {
+				return err
+			}
+			list, err := f.Mailboxes(cmd.Context())
+			if err != nil {
+				return err
+			}
+			m, known := byAddress(list)[given[0]]
+			if !known {
+				m = events.Mailbox{Enabled: true}
+			}
+			m.Address = given[0]
+			if err := change(&m, cmd.Flags()); err != nil {
+				return config.Usage(err)
+			}
+			changed, err := f.Put(cmd.Context(), m)
+			if err != nil {
+				return err
+			}
+			what := outcome(known, changed)
+			return show(cmd, map[string]string{"address": m.Address, "outcome": what}, m.Address+": "+what+"\n")
+		})
+	for _, f := range setFlags {
+		cmd.Flags().String(f.flag, "", f.usage)
+	}
+	return cmd
+}
+
+// change applies the flags that were given; all faults are reported.
+func change(m *events.Mailbox, flags *pflag.FlagSet) error {
+	var errs []error
+	for _, f := range setFlags {
+		text, _ := flags.GetString(f.flag)
+		if !flags.Changed(f.flag) && !(f.flag == "mode" && m.Mode == "") {
+			continue
+		}
+		if err := config.SetMailboxField(m, f.column, text); err != nil {
+			errs = append(errs, fmt.Errorf("--%s: %w", f.flag, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func outcome(known, changed bool) string {
+	switch {
+	case !known:
+		return "added"
+	case changed:
+		return "changed"
+	}
+	return "unchanged"
+}
+
+func (t tool) remove() *cobra.Command {
+	return t.command("remove ADDRESS...", "stop keeping mailboxes in step", cobra.MinimumNArgs(1),
+		func(cmd *cobra.Command, _ *config.Ops, f fleet, args []string) error {
+			given, err := addresses(args)
+			if err != nil {
+				return err
+			}
+			removed, missing := []string{}, []string{}
+			for _, a := range given {
+				found, err := f.Remove(cmd.Context(), a)
+				if err != nil {
+					return fmt.Errorf("%s: %w", a, err)
+				}
+				if found {
+					removed = append(removed, a)
+				} else {
+					missing = append(missing, a)
+				}
+			}
+			text := fmt.Sprintf("removed %d\n", len(removed))
+			if err := show(cmd, map[string][]string{"removed": removed, "missing": missing}, text); err != nil {
+				return err
+			}
+			return notListed(missing)
+		})
+}
+
+// notListed is the finding that addresses are no mailboxes of ours.
+func notListed(missing []string) error {
+	if len(missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("not in the list of mailboxes: %s", strings.Join(missing, ", "))
+}
+
+func (t tool) sync() *cobra.Command {
+	var all bool
+	cmd := t.command("sync ADDRESS... | --all", "look at mailboxes now", nil,
+		func(cmd *cobra.Command, _ *config.Ops, f fleet, args []string) error {
+			given, err := addresses(args)
+			if err != nil {
+				return err
+			}
+			list, err := f.Mailboxes(cmd.Context())
+			if err != nil {
+				return err
+			}
+			known := byAddress(list)
+			if all {
+				given = nil
+				for _, m := range list {
+					if m.Enabled {
+						given = append(given, strings.ToLower(m.Address))
+					}
+				}
+			}
+			var asked, missing []string
+			for _, a := range given {
+				if !known[a].Enabled {
+					missing = append(missing, a)
+				} else {
+					asked = append(asked, a)
+				}
+			}
+			return wake(cmd, f, asked, missing)
+		})
+	cmd.Args = func(_ *cobra.Command, args []string) error {
+		if all == (len(args) > 0) {
+			return errors.New("name the mailboxes, or say --all")
+		}
+		return nil
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "every enabled mailbox")
+	return cmd
+}
+
+func wake(cmd *cobra.Command, f fleet, asked, missing []string) error {
+	err := each(asked, func(a string) error { return f.Sync(cmd.Context(), a) })
+	if err != nil {
+		return err
+	}
+	v := map[string][]string{"asked": append([]string{}, asked...), "missing": append([]string{}, missing...)}
+	if err := show(cmd, v, fmt.Sprintf("asked for %d\n", len(asked))); err != nil || len(missing) == 0 {
+		return err
+	}
+	return fmt.Errorf("not in the list of mailboxes, or not enabled: %s", strings.Join(missing, ", "))
+}

@@ -1,0 +1,31 @@
+// Command roomsync is for operators: which mailboxes are wanted, and what is happening to them.
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"roomsync/internal/config"
+)
+
+func main() {
+	os.Exit(config.Main(tool{env: config.OS(), connect: connect}.root()))
+}
+
+func (t tool) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "roomsync",
+		Short: "keeps ROOMS and Exchange calendars in step",
+		Long: `roomsync keeps ROOMS and Exchange calendars in step.
+
+Every flag --some-name can also be given as the environment variable ROOMSYNC_SOME_NAME.
+Exit codes: 0 done, 1 something failed or was found, 2 called or configured wrongly.`,
+	}
+	mailboxes := &cobra.Command{Use: "mailboxes", Short: "which calendars are kept in step"}
+	mailboxes.AddCommand(t.list(), t.importCSV(), t.set(), t.remove(), t.sync())
+	events := &cobra.Command{Use: "events", Short: "what ROOMS is told"}
+	events.AddCommand(t.tail())
+	root.AddCommand(mailboxes, events, version())
+	return root
+}
