@@ -58,6 +58,7 @@ func TestParseBinary(t *testing.T) {
 			}
 		}, want},
 		{"two cases", func(h map[string][]string) { h["CE-ID"] = []string{"other"}; h["Ce-Id"] = nil }, want},
+		{"repeated", func(h map[string][]string) { h["ce-id"] = []string{"7", "8"} }, want},
 		{"extensions", func(h map[string][]string) {
 			h["ce-traceparent"], h["ce-dataschema"], h["ce-not_a-name"] = []string{"00-1-2-01"}, []string{"urn:x"}, []string{"?"}
 		}, extended},

@@ -165,6 +165,7 @@ func TestAllDay(t *testing.T) {
 		{"IANA name", "2026-12-23T23:00:00Z", "2026-12-24T23:00:00Z", "Europe/Zurich", "2026-12-24", "2026-12-25"},
 		{"unknown zone, made east", "2026-12-23T23:00:00Z", "2026-12-24T23:00:00Z", "Customized Time Zone", "2026-12-24", "2026-12-25"},
 		{"unknown zone, made west", "2026-12-24T05:00:00Z", "2026-12-25T05:00:00Z", "", "2026-12-24", "2026-12-25"},
+		{"unknown zone, made far east", "2026-12-23T12:00:00Z", "2026-12-24T12:00:00Z", "", "2026-12-24", "2026-12-25"},
 		{"stored in another zone", "2026-12-23T23:00:00Z", "2026-12-24T23:00:00Z", "UTC", "2026-12-24", "2026-12-25"},
 		{"no length", "2026-12-23T23:00:00Z", "2026-12-23T23:00:00Z", zurich, "2026-12-24", "2026-12-25"},
 	} {
@@ -176,6 +177,15 @@ func TestAllDay(t *testing.T) {
 		if !c.Start.Equal(a.Start) || !c.End.Equal(a.End) {
 			t.Errorf("%s: the instants changed", tt.name)
 		}
+	}
+}
+
+// Each end is read on its own clock: this one begins on the Line Islands (UTC+14) and ends in New York.
+func TestAllDayOfTwoZones(t *testing.T) {
+	a := Appointment{AllDay: true, Start: at("2026-12-23T10:00:00Z"), StartZone: "Line Islands Standard Time",
+		End: at("2026-12-25T05:00:00Z"), EndZone: "Eastern Standard Time"}
+	if c := Describe(events.KindCreated, a, 0); c.StartDate != "2026-12-24" || c.EndDate != "2026-12-25" {
+		t.Errorf("%s to %s, want 2026-12-24 to 2026-12-25", c.StartDate, c.EndDate)
 	}
 }
 

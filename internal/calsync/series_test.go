@@ -98,6 +98,16 @@ func TestSeriesFields(t *testing.T) {
 	}
 }
 
+// A listing that gives no location says nothing of it; only an exception can have lost the series' one.
+func TestSeriesWithoutTexts(t *testing.T) {
+	master, listed := weekly(t)
+	listed[0].Subject, listed[0].Location = "", ""
+	c := Series(events.KindUpdated, master, listed[:1], Window{master.Start, master.End}, DefaultFields)
+	if o := c.Occurrences[0]; o.Cleared != nil || o.Subject != "" || o.Location != "" {
+		t.Errorf("got %+v", o)
+	}
+}
+
 // The order of the listing does not matter, and it is not changed.
 func TestSeriesOrder(t *testing.T) {
 	master, listed := weekly(t)

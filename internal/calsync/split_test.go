@@ -73,6 +73,20 @@ func TestSplitLargeChange(t *testing.T) {
 	}
 }
 
+// What was omitted before is still named, and the list given is not written to.
+func TestSplitKeepsOmitted(t *testing.T) {
+	c := large(100, 0)
+	c.Omitted = make([]string, 1, 4)
+	c.Omitted[0] = "attendees"
+	pages, err := Split([]events.Change{c}, 2000)
+	if err != nil || !slices.Equal(pages[0][0].Omitted, []string{"attendees", "occurrences"}) {
+		t.Errorf("%v, %v", pages, err)
+	}
+	if spare := c.Omitted[:2][1]; spare != "" {
+		t.Errorf("%q was written behind the list given", spare)
+	}
+}
+
 func TestSplitRefuses(t *testing.T) {
 	bad := events.Change{ItemID: "bad", Extra: events.Extra{"x": json.RawMessage("{")}}
 	if pages, err := Split([]events.Change{large(1, 1), bad}, 1000); pages != nil || err == nil || !strings.Contains(err.Error(), "bad") {
