@@ -131,7 +131,7 @@ var catalog = []Fault{
 	{ID: "T22", Title: "tenant throttled", Then: []Then{{AADSTS: 90055, RetryAfter: "10"}}},
 	{ID: "T23", Title: "transient trouble of the token service", Then: aadsts(90033, 90006)},
 	{ID: "T24", Title: "nonsense from the token endpoint", Then: []Then{
-		page(200, loginPage), status(200), {Delay: 30 * second},
+		page(200, loginPage), status(200), {Delay: 60 * second},
 		tokenBody(`{"token_type":"Bearer","expires_in":"3599","access_token":"eyJ.string.expiry"}`),
 		tokenBody(`{"token_type":"Bearer","expires_in":0,"access_token":"eyJ.zero.expiry"}`),
 		tokenBody(`{"token_type":"Bearer","expires_in":-60,"access_token":"eyJ.negative.expiry"}`),

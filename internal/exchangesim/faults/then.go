@@ -70,7 +70,7 @@ type Then struct {
 	Reset   bool     `json:"reset,omitempty"`   // close the connection without an answer
 	Cut     int      `json:"cut,omitempty"`     // bytes of the body before the connection is cut
 	Close   bool     `json:"close,omitempty"`   // the end of the connection ends the body
-	Chunked bool     `json:"chunked,omitempty"` // no Content-Length
+	Chunked bool     `json:"chunked,omitempty"` // with Cut: the body is sent in chunks, of which one is cut
 	Trickle Duration `json:"trickle,omitempty"` // time for each byte of the body
 
 	Special string `json:"special,omitempty"` // gzip-bomb, huge-body or illegal-characters
@@ -115,8 +115,10 @@ func (t Then) answer(id string, now time.Time) *hook.Answer {
 		a = entra.Refusal(t.AADSTS, now)
 	}
 	a.FaultID = id
-	a.Delay, a.Hang, a.Reset = time.Duration(t.Delay), t.Hang, t.Reset
-	a.CutAfter, a.Close, a.Chunked, a.Trickle = t.Cut, t.Close, t.Chunked, time.Duration(t.Trickle)
+	a.Delay, a.Reset, a.Close, a.Trickle = time.Duration(t.Delay), t.Reset, t.Close, time.Duration(t.Trickle)
+	if t.Hang {
+		a.Delay, a.Reset = forever, true // the client goes first; then the call ends as any other does
+	}
 	if t.Status != 0 {
 		a.Status, a.Body = t.Status, []byte(t.Body)
 	}
@@ -129,7 +131,30 @@ func (t Then) answer(id string, now time.Time) *hook.Answer {
 		a.SOAPFault = &hook.SOAPFault{Code: t.Code, Message: t.Message, BackOff: t.backOff()}
 	}
 	t.special(a)
+	a.Header.Set(FaultHeader, id)
 	return a
+}
+
+// forever is longer than any client waits.
+const forever = 1000 * time.Hour
+
+// FaultHeader names the fault in the answer that it shaped, for people who look.
+const FaultHeader = "X-Simulated-Fault"
+
+// SpoilHeader tells what is to be done to the true answer's bytes, which the EWS part knows nothing of: the simulator
+// takes it out and hands it to Spoil.
+const SpoilHeader = "X-Simulated-Spoil"
+
+// Spoil changes an answer's body as the value of SpoilHeader says, and tells whether the connection is to be cut in the
+// middle of a chunk after it.
+func Spoil(how string, body []byte) (spoilt []byte, cut bool) {
+	if how == IllegalCharacters {
+		return spoilSubjects(body), false
+	}
+	if n, err := strconv.Atoi(how); err == nil {
+		return body[:min(n, len(body))], true
+	}
+	return body, false
 }
 
 func (t Then) headers(a *hook.Answer, now time.Time) {
@@ -159,6 +184,11 @@ func (t Then) itemFault() *hook.ItemFault {
 }
 
 func (t Then) special(a *hook.Answer) {
+	a.CutAfter = t.Cut
+	if t.Chunked && t.Cut > 0 {
+		a.CutAfter = 0
+		a.Header.Set(SpoilHeader, strconv.Itoa(t.Cut))
+	}
 	switch t.Special {
 	case GzipBomb:
 		a.Status, a.Body = http.StatusOK, gzipBomb()
@@ -168,7 +198,7 @@ func (t Then) special(a *hook.Answer) {
 		a.Status, a.Body = http.StatusOK, hugeBody()
 		a.Header.Set("Content-Type", "text/xml; charset=utf-8")
 	case IllegalCharacters:
-		a.Rewrite = spoilSubjects
+		a.Header.Set(SpoilHeader, IllegalCharacters)
 	}
 }
 

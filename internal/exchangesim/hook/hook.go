@@ -69,11 +69,6 @@ type Answer struct {
 	Close bool
 	// Trickle sends the body one byte for each such span of time.
 	Trickle time.Duration
-	// Chunked sends the body in chunks where a Content-Length would be sent, so that a cut loses a chunk.
-	Chunked bool
-	// Rewrite changes the true answer's body, before it is compressed: characters that XML does not allow, say (E15).
-	// It may not keep or change the slice it is given.
-	Rewrite func(body []byte) []byte
 }
 
 // SOAPFault is the content of a Fault as Exchange sends it.
