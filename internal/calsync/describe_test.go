@@ -149,7 +149,7 @@ func TestTimeZone(t *testing.T) {
 	}
 }
 
-// The cases in which calendar software shifts a day (docs of the domain, complaint 6).
+// The cases in which calendar software shifts a day.
 func TestAllDay(t *testing.T) {
 	for _, tt := range []struct{ name, start, end, zone, first, last string }{
 		{"winter", "2026-12-23T23:00:00Z", "2026-12-24T23:00:00Z", zurich, "2026-12-24", "2026-12-25"},
