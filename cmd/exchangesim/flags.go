@@ -1,0 +1,147 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"roomsync/internal/exchangesim"
+)
+
+const long = `A simulated Exchange: EWS at /EWS/Exchange.asmx, the Entra token endpoint at /sim-tenant/oauth2/v2.0/token,
+and an admin API at /admin/ (OpenAPI document: /admin/openapi.json). Everything is in memory.
+
+Each flag can also be given as an environment variable: --busy-share is EXCHANGESIM_BUSY_SHARE.`
+
+// flags are the command line.
+type flags struct {
+	options exchangesim.Options
+	listen  string
+	tls     bool
+	certOut string
+	hosts   []string
+}
+
+func (f *flags) register(fs *pflag.FlagSet) {
+	o := &f.options
+	fs.StringVar(&f.listen, "listen", "127.0.0.1:8445", "address to listen on; loopback only without --tls")
+	fs.IntVar(&o.Mailboxes, "mailboxes", 200, "mailboxes to make: four of five are people, the others rooms")
+	fs.IntVar(&o.Items, "items-per-mailbox", 20, "appointments and series in each mailbox")
+	fs.Uint64Var(&o.Seed, "seed", 1, "decides names, appointments, traffic and random faults")
+	fs.BoolVar(&f.tls, "tls", false, "serve HTTPS with a self-signed certificate")
+	fs.StringVar(&f.certOut, "tls-cert-out", "", "write the certificate (PEM) there, for clients to trust")
+	fs.StringSliceVar(&f.hosts, "tls-host", nil, "names and addresses for the certificate beside localhost")
+	fs.Float64Var(&o.BusyShare, "busy-share", exchangesim.DefaultBusyShare, "share of the calls that get ErrorServerBusy at random; 0 switches it off")
+	fs.DurationVar(&o.TokenLifetime, "token-lifetime", 0, "life of access tokens (default 1h)")
+	fs.DurationVar(&o.RefreshIn, "token-refresh-in", 0, "refresh_in told with access tokens; none when 0")
+	fs.DurationVar(&o.Latency, "latency", 0, "time added to every EWS and token call")
+	fs.Float64Var(&o.Traffic, "traffic", 0, "edits in calendars per second")
+	fs.BoolVar(&o.Magic, "magic", false, "add a mailbox for each address that misbehaves by itself: busy@, denied@, slow@ …")
+	fs.StringArrayVar(&o.Faults, "fault", nil, `fault rule such as "H4 SyncFolderItems room*@contoso.example attempt=1-2"; may be repeated`)
+	fs.BoolVar(&o.Online, "online", false, "claim to be Exchange Online rather than Exchange 2019")
+	fs.IntVar(&o.MaxConcurrent, "max-concurrent", 27, "calls for one mailbox at once that are no violation")
+}
+
+// variable is the environment variable for a flag.
+func variable(flag string) string {
+	return "EXCHANGESIM_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// complete takes flags that were not given from the environment, and checks them all.
+func (f *flags) complete(fs *pflag.FlagSet, env func(string) (string, bool)) error {
+	var err error
+	fs.VisitAll(func(flag *pflag.Flag) {
+		value, ok := env(variable(flag.Name))
+		if err != nil || flag.Changed || !ok {
+			return
+		}
+		values := []string{value}
+		if flag.Name == "fault" {
+			values = strings.Split(value, ";")
+		}
+		for _, v := range values {
+			if e := fs.Set(flag.Name, v); e != nil && err == nil {
+				err = fmt.Errorf("%s: %w", variable(flag.Name), e)
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return f.check()
+}
+
+func (f *flags) check() error {
+	o := &f.options
+	switch {
+	case o.Mailboxes < 0 || o.Mailboxes > 200_000:
+		return fmt.Errorf("--mailboxes %d: use 0 to 200000", o.Mailboxes)
+	case o.Items < 0 || o.Items > 1000:
+		return fmt.Errorf("--items-per-mailbox %d: use 0 to 1000", o.Items)
+	case o.BusyShare < 0 || o.BusyShare > 1:
+		return fmt.Errorf("--busy-share %v: use 0 to 1; 0.005 is one call in 200", o.BusyShare)
+	case o.Traffic < 0 || o.TokenLifetime < 0 || o.RefreshIn < 0 || o.Latency < 0:
+		return fmt.Errorf("--traffic, --token-lifetime, --token-refresh-in and --latency: use 0 or more")
+	case o.Traffic > 0 && o.Mailboxes == 0:
+		return fmt.Errorf("--traffic needs --mailboxes")
+	case o.MaxConcurrent < 1:
+		return fmt.Errorf("--max-concurrent %d: use 1 or more", o.MaxConcurrent)
+	case !f.tls && (f.certOut != "" || len(f.hosts) > 0):
+		return fmt.Errorf("--tls-cert-out and --tls-host need --tls")
+	}
+	// Options say "none" where the command line says 0.
+	if o.BusyShare == 0 {
+		o.BusyShare = exchangesim.NoBusyShare
+	}
+	if o.Items == 0 {
+		o.Items = -1
+	}
+	return exchangesim.CheckAddress(f.listen, f.tls)
+}
+
+// open listens, and writes the certificate where that is asked for.
+func (f *flags) open() (net.Listener, error) {
+	if !f.tls {
+		return exchangesim.Listen(f.listen, nil)
+	}
+	host, _, _ := net.SplitHostPort(f.listen)
+	cert, pem, err := exchangesim.Certificate(append(f.hosts, host)...)
+	if err != nil {
+		return nil, err
+	}
+	if f.certOut != "" {
+		if err := os.WriteFile(f.certOut, pem, 0o644); err != nil {
+			return nil, fmt.Errorf("--tls-cert-out: %w", err)
+		}
+	}
+	return exchangesim.Listen(f.listen, cert)
+}
+
+// welcome tells how to use it.
+func (f *flags) welcome(address net.Addr, mailboxes int) string {
+	base, opts := "http://"+address.String(), ""
+	if f.tls {
+		base, opts = "https://"+address.String(), " -k"
+		if f.certOut != "" {
+			opts = " --cacert " + f.certOut
+		}
+	}
+	return strings.NewReplacer("{base}", base, "{curl}", "curl -s"+opts, "{n}", fmt.Sprint(mailboxes)).Replace(
+		`A simulated Exchange with {n} mailboxes: user0001@contoso.example …, room0001@contoso.example …
+  EWS             {base}/EWS/Exchange.asmx
+  authority       {base}  (tenant sim-tenant, app sim-app, secret sim-secret)
+  basic sign-in   any address with the password "simulated"; svc@contoso.example may impersonate
+
+Try:
+  {curl} '{base}/admin/mailboxes?limit=3'
+  {curl} {base}/admin/mailboxes/room0001@contoso.example/items
+  {curl} {base}/admin/mailboxes/room0001@contoso.example/items -d '{"subject":"Board","start":"2027-01-11T09:00:00Z"}'
+  {curl} {base}/admin/faults -d '{"fault":"H4","mailbox":"room*@contoso.example","attempt":"1-2"}'
+  {curl} {base}/admin/counters
+  {curl} {base}/sim-tenant/oauth2/v2.0/token -d grant_type=client_credentials -d client_id=sim-app -d client_secret=sim-secret -d scope=https://outlook.office365.com/.default
+All operations: {base}/admin/openapi.json   Stop with Ctrl-C.
+`)
+}
