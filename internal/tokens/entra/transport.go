@@ -38,9 +38,9 @@ func httpClient(t http.RoundTripper, authority *url.URL) *http.Client {
 	}
 }
 
+// defaultTransport uses no proxy: like the EWS client, it takes nothing from the environment.
 func defaultTransport() *http.Transport {
 	return &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:   10 * time.Second,

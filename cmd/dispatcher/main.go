@@ -1,0 +1,24 @@
+// Command dispatcher creates roomsync's streams, follows the list of mailboxes, and sees to it that each of them is
+// looked at. Any number of dispatchers may run; one is enough.
+package main
+
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"roomsync/internal/config"
+	"roomsync/internal/daemon"
+)
+
+func main() { os.Exit(config.Main(command(config.OS()))) }
+
+func command(env config.Env) *cobra.Command {
+	var cfg config.Dispatcher
+	cmd := &cobra.Command{Use: "dispatcher", Short: "sees to it that every mailbox of roomsync is looked at", Args: cobra.NoArgs}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return daemon.Dispatcher(cmd.Context(), cfg, cfg.Logger(cmd.ErrOrStderr()), daemon.Extra{})
+	}
+	config.Attach(cmd, env, &cfg)
+	return cmd
+}

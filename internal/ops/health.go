@@ -1,0 +1,60 @@
+// Package ops is what operators see of a running process.
+package ops
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Health answers the questions of an orchestrator: GET /healthz, is the process alive (always 200), and GET /readyz,
+// can it do its work (200, or 503 with the reason that ready gives).
+func Health(ready func() error) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if err := ready(); err != nil {
+			answer(w, http.StatusServiceUnavailable, err.Error())
+			return
+		}
+		answer(w, http.StatusOK, "ok")
+	})
+	return mux
+}
+
+func answer(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text+"\n")
+}
+
+// Serve runs work with h served on address ("" for none) until work ends. It returns work's error, or why the
+// address cannot be had; work is then not begun. When serving fails later, work's context ends.
+func Serve(ctx context.Context, address string, h http.Handler, work func(context.Context) error) error {
+	if address == "" {
+		return work(ctx)
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("ops: %w (choose another --http, or off)", err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
+	served := make(chan error, 1)
+	go func() {
+		defer cancel()
+		served <- srv.Serve(l)
+	}()
+	err = work(ctx)
+	_ = srv.Close()
+	if failed := <-served; !errors.Is(failed, http.ErrServerClosed) {
+		err = errors.Join(err, fmt.Errorf("ops: %w", failed))
+	}
+	return err
+}
