@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"roomsync/internal/exchangesim"
 	"roomsync/internal/exchangesim/ewsapi"
 	"roomsync/internal/exchangesim/store"
 )
@@ -108,5 +109,28 @@ func TestExchangelibAppointments(t *testing.T) {
 	}
 	if !slices.Contains(kinds, store.EffectMove) || !slices.Contains(kinds, store.EffectDelete) {
 		t.Errorf("effects are %v", kinds)
+	}
+}
+
+// TestExchangelibOAuth lets exchangelib fetch a token from the simulated Entra and impersonate a mailbox with it.
+func TestExchangelibOAuth(t *testing.T) {
+	needExchangelib(t)
+	sim, err := exchangesim.New(exchangesim.Options{Seed: 1, Mailboxes: 2, Items: -1, BusyShare: exchangesim.NoBusyShare})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(sim.Handler())
+	defer server.Close()
+
+	var result struct{ Item string }
+	runScript(t, &result, "oauth.py", server.URL, "user0001@contoso.example")
+
+	it, err := sim.Company().Mailbox("user0001@contoso.example").Item(result.Item)
+	if err != nil || it.Subject != "By an application" {
+		t.Errorf("item is %+v (%v)", it, err)
+	}
+	effects := sim.Company().Effects(0)
+	if len(effects) != 1 || effects[0].Actor != "sim-app" {
+		t.Errorf("effects are %+v", effects)
 	}
 }

@@ -161,15 +161,15 @@ func setDefault(s *string, value string) {
 	}
 }
 
-// maxDuration is the longest appointment, five years (MS-OXWSMTGS_R1203).
-const maxDuration = 5 * 366 * 24 * time.Hour
+// tooLong reports whether an appointment would last more than five years (MS-OXWSMTGS_R1203).
+func tooLong(start, end time.Time) bool { return end.After(start.AddDate(5, 0, 0)) }
 
 // check refuses what Exchange refuses to save.
 func (it *Item) check() error {
 	if it.End.Before(it.Start) {
 		return ErrEndBeforeStart
 	}
-	if it.End.Sub(it.Start) > maxDuration {
+	if tooLong(it.Start, it.End) {
 		return ErrDurationTooLong
 	}
 	for _, z := range []string{it.StartZone, it.EndZone} {

@@ -41,7 +41,7 @@ type Recurrence struct {
 	Days       DaySet       // weekly and relative patterns
 	FirstDay   time.Weekday // of the week, for weekly patterns
 	DayOfMonth int          // absolute patterns; a month that is too short uses its last day
-	Index      int          // relative patterns: 1 to 4, 5 for the last
+	Index      int          // relative patterns: 1 to 4, or 5 for the last
 	Month      time.Month   // yearly patterns
 
 	Start  Date
@@ -49,6 +49,9 @@ type Recurrence struct {
 	HasEnd bool
 	Count  int // number of occurrences; 0 without such a limit
 }
+
+// lastIndex is the Index of the last such day of a month.
+const lastIndex = 5
 
 // maxCount is the schema's and Exchange's limit for numbered ranges.
 const maxCount = 999
@@ -156,8 +159,8 @@ func (r *Recurrence) inMonth(year int, month time.Month) Date {
 		return min(first+Date(r.DayOfMonth-1), next-1)
 	}
 	found, n := first, 0
-	for d := first; d < next && n < r.Index; d++ {
-		if r.Days.Has(d.Weekday()) {
+	for d := first; d < next; d++ {
+		if r.Days.Has(d.Weekday()) && (n < r.Index || r.Index == lastIndex) {
 			found, n = d, n+1
 		}
 	}

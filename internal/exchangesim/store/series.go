@@ -207,7 +207,7 @@ func (s *series) remove(d Date) {
 
 // checkPlace refuses an occurrence that would be on or beyond the day of a neighbour (MS-OXOCAL 2.2.1.44.1).
 func (s *series) checkPlace(d Date, changed *Item) error {
-	if changed.End.Sub(changed.Start) > maxDuration {
+	if tooLong(changed.Start, changed.End) {
 		return ErrOccurrenceTooLong
 	}
 	place := DateOf(changed.Start, s.loc)
