@@ -24,6 +24,12 @@ func (l *Log) declare(s *settings) {
 	s.choice(&l.Format, "log-format", "console", []string{"console", "json"}, "for people or for machines")
 }
 
+// zerolog knows these for the whole process only: milliseconds, and UTC like Exchange's own logs.
+func init() {
+	zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00"
+	zerolog.TimestampFunc = func() time.Time { return time.Now().UTC() }
+}
+
 // Logger returns a logger that writes to w, with times in UTC. What looks like a credential is blotted out on the way.
 func (l *Log) Logger(w io.Writer) zerolog.Logger {
 	if l.Format == "console" {

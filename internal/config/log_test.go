@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"roomsync/internal/tokens"
 )
@@ -59,6 +60,9 @@ func TestLogger_LinesStayJSONAndKeepTheRest(t *testing.T) {
 		if err := json.Unmarshal([]byte(line), &last); err != nil {
 			t.Errorf("%v: %s", err, line)
 		}
+	}
+	if at, err := time.Parse(time.RFC3339Nano, fmt.Sprint(last["time"])); err != nil || at.Location() != time.UTC || time.Since(at).Abs() > time.Minute {
+		t.Errorf("time %v: want now, in UTC", last["time"])
 	}
 	if last["mailbox"] != "room@contoso.example" || last["message"] != "tokens of the basic kind are renewed; the password changed" {
 		t.Errorf("harmless text was changed: %v", last)
