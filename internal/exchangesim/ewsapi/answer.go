@@ -3,11 +3,12 @@ package ewsapi
 import (
 	"bytes"
 	"compress/gzip"
-	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"io"
 	"maps"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"strings"
@@ -104,10 +105,11 @@ var (
 	backEnd      = []string{"SIM-BE01"}
 )
 
-// newRequestID is a random GUID.
+// newRequestID is a random GUID. Nothing depends on its being hard to guess.
 func newRequestID() string {
 	var b [16]byte
-	_, _ = rand.Read(b[:])
+	binary.NativeEndian.PutUint64(b[:], rand.Uint64())
+	binary.NativeEndian.PutUint64(b[8:], rand.Uint64())
 	var s [36]byte
 	hex.Encode(s[:], b[:4])
 	s[8] = '-'

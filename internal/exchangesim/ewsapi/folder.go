@@ -141,7 +141,15 @@ func (r *request) writeFolder(f store.Folder, s folderShape) {
 	w.raw(`</t:`, tag, `>`)
 }
 
+// readAndWrite are the rights of an owner or editor of an item, by far the most frequent ones.
+const readAndWrite = `<t:EffectiveRights><t:CreateAssociated>false</t:CreateAssociated><t:CreateContents>false</t:CreateContents>` +
+	`<t:CreateHierarchy>false</t:CreateHierarchy><t:Delete>true</t:Delete><t:Modify>true</t:Modify><t:Read>true</t:Read></t:EffectiveRights>`
+
 func (w *writer) rights(folder, write bool) {
+	if !folder && write {
+		w.raw(readAndWrite)
+		return
+	}
 	w.raw(`<t:EffectiveRights>`)
 	w.tagBool("CreateAssociated", folder && write)
 	w.tagBool("CreateContents", folder && write)

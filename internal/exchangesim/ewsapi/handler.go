@@ -7,6 +7,7 @@
 package ewsapi
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -171,11 +172,10 @@ func (r *request) after() *hook.Answer {
 
 // read understands the request: envelope, schema, caller, mailbox. What it refuses becomes a Fault.
 func (r *request) read() error {
-	raw, err := io.ReadAll(io.LimitReader(r.http.Body, maxRequest+1))
-	if err != nil || len(raw) > maxRequest {
-		return refuse("ErrorInvalidRequest")
+	doc, err := readAll(r.http)
+	if err != nil {
+		return err
 	}
-	doc := string(raw)
 	if err := r.parse(doc); err != nil {
 		var syntax *syntaxError
 		if errors.As(err, &syntax) {
@@ -189,6 +189,19 @@ func (r *request) read() error {
 	}
 	r.describe()
 	return nil
+}
+
+// readAll reads the request's body. The content length, where it is given, saves growing the buffer.
+func readAll(in *http.Request) (string, error) {
+	var b bytes.Buffer
+	if n := in.ContentLength; n > 0 && n <= maxRequest {
+		b.Grow(int(n) + bytes.MinRead)
+	}
+	n, err := b.ReadFrom(io.LimitReader(in.Body, maxRequest+1))
+	if err != nil || n > maxRequest {
+		return "", refuse("ErrorInvalidRequest")
+	}
+	return b.String(), nil
 }
 
 func (r *request) parse(doc string) error {

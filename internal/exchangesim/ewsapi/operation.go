@@ -28,6 +28,13 @@ const (
 	inAvailability             // FreeBusyResponseArray
 )
 
+// wrappers stand around the response messages.
+var wrappers = [...][2]string{
+	inMessages:     {`<m:ResponseMessages>`, `</m:ResponseMessages>`},
+	flat:           {},
+	inAvailability: {`<m:FreeBusyResponseArray>`, `</m:FreeBusyResponseArray>`},
+}
+
 var operations map[string]*operation
 
 func init() {
@@ -100,12 +107,11 @@ func (r *request) begin() {
 		return // the message begins the response
 	}
 	r.w.raw(`<m:`, r.op.name, `Response xmlns:m="`, nsMessages, `" xmlns:t="`, nsTypes, `">`)
-	r.w.raw(map[form]string{inMessages: `<m:ResponseMessages>`, inAvailability: `<m:FreeBusyResponseArray>`}[r.op.form])
+	r.w.raw(wrappers[r.op.form][0])
 }
 
 func (r *request) end() reply {
-	r.w.raw(map[form]string{inMessages: `</m:ResponseMessages>`, inAvailability: `</m:FreeBusyResponseArray>`}[r.op.form])
-	r.w.raw(`</m:`, r.op.name, `Response></s:Body></s:Envelope>`)
+	r.w.raw(wrappers[r.op.form][1], `</m:`, r.op.name, `Response></s:Body></s:Envelope>`)
 	return reply{operation: r.op.name, body: r.w.buf}
 }
 

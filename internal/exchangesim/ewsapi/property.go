@@ -1,6 +1,7 @@
 package ewsapi
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -37,29 +38,65 @@ type propContext struct {
 	shape *shape
 }
 
+// The functions below make the writers of simple properties. Tags are put together once, because an answer repeats
+// them for every item.
+
 func text(tag string, get func(*store.Item) string) func(*propContext) {
-	return func(c *propContext) { c.w.tag(tag, get(c.it)) }
+	start, end, empty := tags(tag)
+	return func(c *propContext) {
+		s := get(c.it)
+		if s == "" {
+			c.w.raw(empty)
+			return
+		}
+		c.w.raw(start)
+		c.w.text(s)
+		c.w.raw(end)
+	}
+}
+
+func tags(tag string) (start, end, empty string) {
+	return `<t:` + tag + `>`, `</t:` + tag + `>`, `<t:` + tag + `/>`
 }
 
 // filled is text that is left out when empty.
 func filled(tag string, get func(*store.Item) string) func(*propContext) {
+	write := text(tag, get)
 	return func(c *propContext) {
-		if s := get(c.it); s != "" {
-			c.w.tag(tag, s)
+		if get(c.it) != "" {
+			write(c)
 		}
 	}
 }
 
 func flag(tag string, get func(*store.Item) bool) func(*propContext) {
-	return func(c *propContext) { c.w.tagBool(tag, get(c.it)) }
+	start, end, _ := tags(tag)
+	yes, no := start+"true"+end, start+"false"+end
+	return func(c *propContext) {
+		if get(c.it) {
+			c.w.raw(yes)
+		} else {
+			c.w.raw(no)
+		}
+	}
 }
 
 func number(tag string, get func(*store.Item) int) func(*propContext) {
-	return func(c *propContext) { c.w.tagInt(tag, get(c.it)) }
+	start, end, _ := tags(tag)
+	return func(c *propContext) {
+		c.w.raw(start)
+		c.w.buf = strconv.AppendInt(c.w.buf, int64(get(c.it)), 10)
+		c.w.raw(end)
+	}
 }
 
 func moment(tag string, get func(*store.Item) time.Time) func(*propContext) {
-	return func(c *propContext) { c.w.tagTime(tag, get(c.it)) }
+	start, end, _ := tags(tag)
+	return func(c *propContext) {
+		c.w.raw(start)
+		c.w.time(get(c.it))
+		c.w.raw(end)
+	}
 }
 
 func no(*store.Item) bool { return false }

@@ -188,14 +188,14 @@ func (s propSet) without(o propSet) propSet {
 	return propSet{s[0] &^ o[0], s[1] &^ o[1]}
 }
 
-var tags = regexp.MustCompile(`(?s)<(style|head)[^>]*>.*?</(style|head)>|<[^>]*>`)
+var markup = regexp.MustCompile(`(?s)<(style|head)[^>]*>.*?</(style|head)>|<[^>]*>`)
 
 // writeBody writes the body in the form the client wants.
 func (w *writer) writeBody(tag string, b store.Body, form string) {
 	text, isHTML := b.Text, b.HTML
 	switch {
 	case form == "Text" && isHTML:
-		text, isHTML = strings.TrimSpace(html.UnescapeString(tags.ReplaceAllString(text, ""))), false
+		text, isHTML = strings.TrimSpace(html.UnescapeString(markup.ReplaceAllString(text, ""))), false
 	case form == "HTML" && !isHTML && text != "":
 		text, isHTML = "<html><body><div>"+strings.ReplaceAll(html.EscapeString(text), "\n", "<br>\n")+"</div></body></html>", true
 	case form == "HTML":

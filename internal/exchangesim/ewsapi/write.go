@@ -11,9 +11,11 @@ type writer struct{ buf []byte }
 
 // raw appends markup.
 func (w *writer) raw(parts ...string) {
+	b := w.buf
 	for _, p := range parts {
-		w.buf = append(w.buf, p...)
+		b = append(b, p...)
 	}
+	w.buf = b
 }
 
 // text appends character data. Characters that XML does not allow become U+FFFD.
