@@ -15,7 +15,8 @@ func main() { os.Exit(config.Main(command(config.OS()))) }
 
 func command(env config.Env) *cobra.Command {
 	var cfg config.Dispatcher
-	cmd := &cobra.Command{Use: "dispatcher", Short: "sees to it that every mailbox of roomsync is looked at", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "dispatcher", Short: "sees to it that every mailbox of roomsync is looked at", Args: config.NoArgs}
+	cmd.Long = cmd.Short + "\n\n" + config.EnvHelp
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return daemon.Dispatcher(cmd.Context(), cfg, cfg.Logger(cmd.ErrOrStderr()), daemon.Extra{})
 	}

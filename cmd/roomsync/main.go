@@ -17,10 +17,7 @@ func (t tool) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "roomsync",
 		Short: "keeps ROOMS and Exchange calendars in step",
-		Long: `roomsync keeps ROOMS and Exchange calendars in step.
-
-Every flag --some-name can also be given as the environment variable ROOMSYNC_SOME_NAME.
-Exit codes: 0 done, 1 something failed or was found, 2 called or configured wrongly.`,
+		Long:  "roomsync keeps ROOMS and Exchange calendars in step.\n\n" + config.EnvHelp,
 	}
 	mailboxes := &cobra.Command{Use: "mailboxes", Short: "which calendars are kept in step"}
 	mailboxes.AddCommand(t.list(), t.importCSV(), t.set(), t.remove(), t.sync())

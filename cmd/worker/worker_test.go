@@ -136,6 +136,9 @@ func TestWorker_RefusesAFaultyConfiguration(t *testing.T) {
 	if code != config.ExitUsage {
 		t.Errorf("exit code %d", code)
 	}
+	if code := config.Run(t.Context(), command(env), []string{"--impersonation", "false"}, &stderr); code != config.ExitUsage || !strings.Contains(stderr.String(), "--impersonation=false") {
+		t.Errorf("a value after a space: exit code %d\n%s", code, stderr.String())
+	}
 	for _, want := range []string{"--poll-interval", "--slots", "--auth"} {
 		if !strings.Contains(stderr.String(), want) {
 			t.Errorf("stderr lacks %s:\n%s", want, stderr.String())

@@ -19,6 +19,11 @@ const (
 	ExitUsage   = 2 // it was called or configured wrongly; nothing was done
 )
 
+// EnvHelp explains the environment variables, for the help of commands.
+const EnvHelp = `Every flag --some-name can also be given as the environment variable ROOMSYNC_SOME_NAME; the flag wins. Secrets are
+read from files, or from ROOMSYNC_CLIENT_SECRET and ROOMSYNC_PASSWORD.
+Exit codes: 0 done, 1 something failed or was found, 2 called or configured wrongly.`
+
 // Attach gives cmd the flags of a configuration. It is filled and checked before the command runs.
 func Attach(cmd *cobra.Command, env Env, to Section) {
 	s := newSettings(cmd.Flags(), env)
@@ -87,6 +92,14 @@ func subcommand(c *cobra.Command, args []string) error {
 		}
 	}
 	return fmt.Errorf("unknown command %q: %w", args[0], unknown("there is", args[0], names))
+}
+
+// NoArgs refuses arguments. Somebody who writes "--impersonation false" is told how it is meant.
+func NoArgs(_ *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("unexpected argument %q (a true-or-false flag takes its value after =, as in --impersonation=false)", args[0])
 }
 
 // UsageError is an error of a running command that is the caller's: a file that makes no sense, a wrong address.

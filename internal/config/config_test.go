@@ -155,6 +155,7 @@ func TestLoad_Faults(t *testing.T) {
 		{app + "--username u", nil, []string{"--auth: both"}},
 		{app + "--auth secrt", nil, []string{`--auth "secrt": must be secret, certificate, delegated, federated, basic or ntlm; did you mean "secret"?`}},
 		{app + "--auth certificate", nil, []string{`--auth "certificate": not available in this build yet: use secret or basic`}},
+		{"--auth ntlm --tenant-id a/b --slots 0", nil, []string{"--auth \"ntlm\": not", `--tenant-id "a/b": must be an id`, "--slots"}},
 		{app + "--auth ntlm", nil, []string{"--auth \"ntlm\": not available"}},
 		{app + "--auth delegated", nil, []string{"--auth \"delegated\": not available"}},
 		{app + "--auth federated", nil, []string{"--auth \"federated\": not available"}},

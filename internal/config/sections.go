@@ -75,7 +75,7 @@ func (n *NATS) declare(s *settings) {
 	s.str(&n.URL, "nats-url", "url", "nats://127.0.0.1:4222", "NATS server, or several separated by commas").hidden = true
 	s.str(&n.CredsFile, "nats-creds", "file", "", "NATS credentials file (JWT and nkey)")
 	s.choice(&n.mailboxToken, "mailbox-token", "address", []string{"address", "hmac"},
-		"how mailboxes are named in subjects: by address, or by a keyed hash where personal data may not stand there")
+		"how subjects name mailboxes: by address, or by a keyed hash")
 	s.secret(&n.tokenKey, "mailbox-token-key-file", "file with the key of --mailbox-token hmac")
 }
 
@@ -170,7 +170,7 @@ func (e *Exchange) declare(s *settings) {
 	s.auth(&e.Auth)
 	s.str(&e.Username, "username", "user", "", "service user: ExchangeServiceUser")
 	s.secret(&e.password, "password-file", "file with the service user's password: ExchangeServicePassword")
-	s.boolean(&e.Impersonation, "impersonation", true, "act as the owner of each mailbox: ExchangeUseImpersonation")
+	s.boolean(&e.Impersonation, "impersonation", true, "act as the owner of each mailbox, or =false: ExchangeUseImpersonation")
 	s.boolean(&e.AllowInsecure, "allow-insecure", false, "permit plain http to other hosts; credentials can then be read on the way (test networks only)")
 }
 
@@ -191,6 +191,11 @@ func (s *settings) auth(p *string) {
 func (e *Exchange) check(s *settings) {
 	if e.Auth == "" && !s.given("auth") {
 		e.guess(s)
+	}
+	checkID(s, "tenant-id", e.TenantID)
+	checkID(s, "app-id", e.AppID)
+	if slices.Contains([]string{"common", "organizations", "consumers"}, strings.ToLower(e.TenantID)) {
+		s.fault("tenant-id", "stands for many tenants: an app needs the id of one")
 	}
 	switch e.Auth {
 	case AuthSecret:
@@ -223,10 +228,10 @@ func (e *Exchange) guess(s *settings) {
 var ids = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]*$`)
 
 func (e *Exchange) checkSecret(s *settings) {
-	checkID(s, "tenant-id", e.TenantID)
-	checkID(s, "app-id", e.AppID)
-	if slices.Contains([]string{"common", "organizations", "consumers"}, strings.ToLower(e.TenantID)) {
-		s.fault("tenant-id", "stands for many tenants: an app needs the id of one")
+	for _, id := range []struct{ name, value string }{{"tenant-id", e.TenantID}, {"app-id", e.AppID}} {
+		if id.value == "" {
+			s.fault(id.name, "missing: the app registration's overview page in Entra shows it")
+		}
 	}
 	if !e.clientSecret.given() {
 		s.fault("client-secret-file", "missing: name the file with the client secret, or set "+e.clientSecret.variable)
@@ -259,10 +264,7 @@ func (e *Exchange) checkBasic(s *settings) {
 }
 
 func checkID(s *settings, name, id string) {
-	switch {
-	case id == "":
-		s.fault(name, "missing: the app registration's overview page in Entra shows it")
-	case !ids.MatchString(id):
+	if id != "" && !ids.MatchString(id) {
 		s.fault(name, "must be an id such as 00000000-1111-2222-3333-444444444444, as the app registration's overview page in Entra shows it")
 	}
 }

@@ -47,7 +47,6 @@ func (s *settings) add(name, kind, standard, usage string, parse func(string) er
 	f := s.fs.VarPF(v, name, "", usage)
 	if kind == "bool" {
 		f.NoOptDefVal = "true"
-		v.kind = ""
 	}
 	s.all = append(s.all, v)
 	return v
