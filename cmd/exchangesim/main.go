@@ -13,8 +13,6 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-
-	"roomsync/internal/exchangesim"
 )
 
 func main() {
@@ -50,12 +48,7 @@ func command(env func(string) (string, bool), out io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "exchangesim", Short: "A simulated Exchange with EWS, token endpoint and admin API", Long: long,
 		SilenceUsage: true, SilenceErrors: true,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if err := cobra.NoArgs(cmd, args); err != nil {
-				return usageError{err}
-			}
-			return nil
-		},
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.complete(cmd.Flags(), env); err != nil {
 				return usageError{err}
@@ -68,15 +61,9 @@ func command(env func(string) (string, bool), out io.Writer) *cobra.Command {
 	return cmd
 }
 
-func serve(ctx context.Context, f flags, out io.Writer) error {
-	sim, err := exchangesim.New(f.options)
-	if err != nil {
-		return usageError{err} // only the options can be wrong
+func noArguments(cmd *cobra.Command, args []string) error {
+	if err := cobra.NoArgs(cmd, args); err != nil {
+		return usageError{err}
 	}
-	l, err := f.open()
-	if err != nil {
-		return err
-	}
-	fmt.Fprint(out, f.welcome(l.Addr(), len(sim.Company().Mailboxes())))
-	return sim.Serve(ctx, l)
+	return nil
 }

@@ -28,7 +28,7 @@ var wire = map[string][]string{
 	"H13": {"200 xml without an end"},
 	"H14": {"200 part time-out"},
 	"H15": {"time-out"},
-	"H16": {"200 content-encoding=gzip 99 kB", "200 32768 kB"},
+	"H16": {"200 content-encoding=gzip 100 MB in less than 128 kB <nil>", "200 32 MB"},
 	"H17": {"200 html"},
 	"H18": {"200 empty", "200 json", "200 soap 1.2"},
 	"H19": {`401 diagnostics=2000002 Bearer error="invalid_token" empty`},

@@ -1,6 +1,7 @@
 package exchangesim
 
 import (
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -255,8 +256,15 @@ func content(res *http.Response, body string) []string {
 	switch kind := res.Header.Get("Content-Type"); {
 	case body == "":
 		return []string{"empty"}
-	case len(body) > 10<<10 && res.Header.Get("Content-Encoding") == "gzip", len(body) > 1<<20:
-		return []string{fmt.Sprintf("%d kB", len(body)>>10)}
+	case res.Header.Get("Content-Encoding") == "gzip":
+		z, err := gzip.NewReader(strings.NewReader(body))
+		if err != nil {
+			return []string{err.Error()}
+		}
+		n, err := io.Copy(io.Discard, z)
+		return []string{fmt.Sprintf("%d MB in less than %d kB %v", n>>20, (len(body)>>17+1)<<7, err)}
+	case len(body) > 1<<20:
+		return []string{fmt.Sprintf("%d MB", len(body)>>20)}
 	case strings.Contains(kind, "html"):
 		return []string{"html"}
 	case strings.Contains(kind, "json"):

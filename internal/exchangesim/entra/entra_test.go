@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -223,19 +224,35 @@ func TestMSAL(t *testing.T) {
 	}
 }
 
-// script answers by operation.
+// script answers every call for a token.
 type script struct {
-	before, after map[string]*hook.Answer
-	done          []int
+	mu            sync.Mutex
+	before, after *hook.Answer
 }
 
-func (s *script) Before(c *hook.Call) *hook.Answer                       { return s.before[c.Operation] }
-func (s *script) After(c *hook.Call) *hook.Answer                        { return s.after[c.Operation] }
-func (s *script) Item(*hook.Call, int, string) *hook.ItemFault           { return nil }
-func (s *script) Done(_ *hook.Call, st int, _ []string, _ time.Duration) { s.done = append(s.done, st) }
+func (s *script) set(before, after *hook.Answer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.before, s.after = before, after
+}
+
+func (s *script) Before(*hook.Call) *hook.Answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.before
+}
+
+func (s *script) After(*hook.Call) *hook.Answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.after
+}
+
+func (*script) Item(*hook.Call, int, string) *hook.ItemFault  { return nil }
+func (*script) Done(*hook.Call, int, []string, time.Duration) {}
 
 func TestToken_ScriptedAnswers(t *testing.T) {
-	sc := &script{before: map[string]*hook.Answer{}, after: map[string]*hook.Answer{}}
+	sc := &script{}
 	s := New(Options{Interceptor: sc})
 	srv := httptest.NewServer(s)
 	defer srv.Close()
@@ -248,8 +265,9 @@ func TestToken_ScriptedAnswers(t *testing.T) {
 		b, err := io.ReadAll(res.Body)
 		return res, string(b), err
 	}
-	sc.before["token"] = Refusal(90055, time.Now())
-	sc.before["token"].Header.Set("Retry-After", "7")
+	busy := Refusal(90055, time.Now())
+	busy.Header.Set("Retry-After", "7")
+	sc.set(busy, nil)
 	res, body, err := post()
 	if err != nil || res.StatusCode != 429 || res.Header.Get("Retry-After") != "7" || !strings.Contains(body, `"error":"temporarily_unavailable"`) {
 		t.Errorf("throttled: %v %s %v", res, body, err)
@@ -257,12 +275,11 @@ func TestToken_ScriptedAnswers(t *testing.T) {
 	if n := s.Stats(); n.Issued != 0 || n.Faults != 1 {
 		t.Errorf("a fault before the effect issued a token: %+v", n)
 	}
-	sc.before["token"] = &hook.Answer{Reset: true}
+	sc.set(&hook.Answer{Reset: true}, nil)
 	if _, _, err := post(); err == nil {
 		t.Error("a reset connection gave no error")
 	}
-	sc.before["token"] = nil
-	sc.after["token"] = &hook.Answer{Status: 200, Body: []byte(`{"access_token":"cut off"}`), CutAfter: 10}
+	sc.set(nil, &hook.Answer{Status: 200, Body: []byte(`{"access_token":"cut off"}`), CutAfter: 10})
 	if _, body, err := post(); err == nil || len(body) != 10 {
 		t.Errorf("cut after 10 bytes: %q, %v", body, err)
 	}

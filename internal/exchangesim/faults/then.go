@@ -208,17 +208,19 @@ var hugeBody = sync.OnceValue(func() []byte {
 	return append([]byte(envelopeStart), bytes.Repeat([]byte(" "), 32<<20)...)
 })
 
+// gzipBomb is an envelope's beginning and one hundred times the same compressed megabyte: gzip members may follow each
+// other (RFC 1952, section 2.2).
 var gzipBomb = sync.OnceValue(func() []byte {
+	return append(zipped([]byte(envelopeStart)), bytes.Repeat(zipped(bytes.Repeat([]byte(" "), 1<<20)), 100)...)
+})
+
+func zipped(b []byte) []byte {
 	var out bytes.Buffer
 	w := gzip.NewWriter(&out)
-	blank := bytes.Repeat([]byte(" "), 1<<20)
-	_, _ = w.Write([]byte(envelopeStart)) // writes to a buffer do not fail
-	for range 100 {
-		_, _ = w.Write(blank)
-	}
+	_, _ = w.Write(b) // writes to a buffer do not fail
 	_ = w.Close()
 	return out.Bytes()
-})
+}
 
 // spoilSubjects puts a character reference into each subject that XML 1.0 forbids and Exchange writes nevertheless.
 func spoilSubjects(body []byte) []byte {
