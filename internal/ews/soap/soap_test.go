@@ -39,7 +39,7 @@ func TestErrorsQuoteNothing(t *testing.T) {
 }
 
 func TestChildSkipsWhatIsLeft(t *testing.T) {
-	s := read(t, `<r>x<a><n><m/></n>1</a>y<b/>z<c>2<n>9</n>3<!-- -->&amp;4</c><d>&lt;</d></r>`)
+	s := read(t, `<r>x<a><n><m/></n>1</a>y<b/>z<c>2<n>9</n>3<!-- -->&amp;4</c><d>&lt;</d><e>&amp;1<!-- --><![CDATA[`+"\r\n"+`<]]>&gt;</e></r>`)
 	s.Next()
 	var got []string
 	for d := s.Depth(); s.Child(d); {
@@ -49,7 +49,7 @@ func TestChildSkipsWhatIsLeft(t *testing.T) {
 		}
 		got = append(got, name)
 	}
-	if want := "a b= c=23&4 d=<"; strings.Join(got, " ") != want {
+	if want := "a b= c=23&4 d=< e=&1\n<>"; strings.Join(got, " ") != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if err := s.Finish(); err != nil {
