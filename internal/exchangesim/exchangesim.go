@@ -75,6 +75,7 @@ type Server struct {
 	entra   *entra.Server
 	ews     *ewsapi.Handler
 	handler http.Handler
+	refused atomic.Uint64 // EWS requests that were answered 401
 }
 
 // New puts a simulated Exchange together and seeds it. It starts no goroutine.
@@ -128,7 +129,8 @@ func (s *Server) prepare() error {
 
 func (s *Server) routes() http.Handler {
 	api := admin.New(admin.Parts{
-		Company: s.company, Faults: s.faults, Entra: s.entra, Clock: s.clock, Seed: s.opts.Seed, Unanchored: s.ews.Unanchored,
+		Company: s.company, Faults: s.faults, Entra: s.entra, Clock: s.clock, Seed: s.opts.Seed,
+		Unanchored: s.ews.Unanchored, Refused: s.refused.Load,
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(SimulatedHeader, "true")

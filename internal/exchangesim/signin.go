@@ -17,6 +17,14 @@ const bearerChallenge = `Bearer client_id="00000002-0000-0ff1-ce00-000000000000"
 
 // Authenticate implements hook.Authenticator.
 func (s signIn) Authenticate(r *http.Request) (hook.Principal, *hook.Answer) {
+	who, no := s.authenticate(r)
+	if no != nil {
+		s.refused.Add(1)
+	}
+	return who, no
+}
+
+func (s signIn) authenticate(r *http.Request) (hook.Principal, *hook.Answer) {
 	authorization := r.Header.Get("Authorization")
 	scheme, token, _ := strings.Cut(authorization, " ")
 	if strings.EqualFold(scheme, "Bearer") {

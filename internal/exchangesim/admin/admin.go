@@ -25,6 +25,7 @@ type Parts struct {
 	Clock      Clock
 	Seed       uint64        // for mailboxes and traffic asked for here, where the request names none
 	Unanchored func() uint64 // calls with impersonation but without X-AnchorMailbox
+	Refused    func() uint64 // EWS requests that were answered 401 for their credentials
 }
 
 // Clock is the simulator's wall clock.

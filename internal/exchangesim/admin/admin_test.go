@@ -43,6 +43,7 @@ func newWorld(t *testing.T) *world {
 	w.Parts = Parts{
 		Company: store.New(store.Options{Now: clock.Now}), Faults: faults.New(faults.Options{}),
 		Entra: entra.New(entra.Options{}), Clock: clock, Seed: 1, Unanchored: func() uint64 { return 3 },
+		Refused: func() uint64 { return 2 },
 	}
 	if _, err := seed.Fill(w.Company, seed.Options{Seed: 1, Mailboxes: 5, Items: 4}); err != nil {
 		t.Fatal(err)
@@ -295,7 +296,7 @@ func (w *world) faultRules() {
 		t.Errorf("violations %v", v)
 	}
 	n := w.do("GET", "/admin/counters", "", 200)
-	if n["ews"].(map[string]any)["faults"].(map[string]any)["H4"] != 1.0 || n["unanchored"] != 3.0 {
+	if n["ews"].(map[string]any)["faults"].(map[string]any)["H4"] != 1.0 || n["unanchored"] != 3.0 || n["refused"] != 2.0 {
 		t.Errorf("counters %v", n)
 	}
 }

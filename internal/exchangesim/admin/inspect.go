@@ -108,7 +108,8 @@ func (a *api) counters(*http.Request) (any, error) {
 		EWS        faults.Counters `json:"ews"`
 		Tokens     entra.Stats     `json:"tokens"`
 		Unanchored uint64          `json:"unanchored"`
-	}{len(a.Company.Mailboxes()), a.Faults.Counters(), a.Entra.Stats(), a.Unanchored()}, nil
+		Refused    uint64          `json:"refused"`
+	}{len(a.Company.Mailboxes()), a.Faults.Counters(), a.Entra.Stats(), a.Unanchored(), a.Refused()}, nil
 }
 
 func (a *api) listTokens(*http.Request) (any, error) {

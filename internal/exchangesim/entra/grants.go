@@ -89,7 +89,7 @@ func subjectOf(req request) string {
 	if u := req.form.Get("username"); u != "" {
 		return strings.ToLower(u)
 	}
-	return req.app
+	return strings.ToLower(req.app)
 }
 
 func (s *Server) check(req request) (user string, no *refusal) {

@@ -75,6 +75,7 @@ type book struct {
 	count      Counters
 	running    map[*hook.Call]*running
 	boxes      map[string]*box
+	ended      chan struct{} // closed at the next call's end; nil while nobody waits
 }
 
 type running struct {
@@ -208,6 +209,10 @@ func (b *book) leave(c *hook.Call, status int, codes []string, took time.Duratio
 	} else {
 		b.ring[(b.seq-1)%uint64(b.limit)] = rec
 	}
+	if b.ended != nil {
+		close(b.ended)
+		b.ended = nil
+	}
 }
 
 func (b *book) leaveBox(c *hook.Call) {
@@ -239,6 +244,17 @@ func (e *Engine) Calls(since uint64, mailbox string, limit int) []Record {
 		}
 	}
 	return all
+}
+
+// CallsChanged returns a channel that is closed when the next call has ended. To wait without missing one, take the
+// channel, then look at Calls or Counters, then wait.
+func (e *Engine) CallsChanged() <-chan struct{} {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.book.ended == nil {
+		e.book.ended = make(chan struct{})
+	}
+	return e.book.ended
 }
 
 // Violations lists what clients did wrong, oldest first. None is ever dropped.

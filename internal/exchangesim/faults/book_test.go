@@ -113,3 +113,20 @@ func TestLog_RingAndCounters(t *testing.T) {
 		t.Errorf("after Reset: %+v", n)
 	}
 }
+
+func TestCallsChanged(t *testing.T) {
+	e := engine(t)
+	changed := e.CallsChanged()
+	c := call("a@x.example", "GetItem", 1)
+	e.Before(c)
+	select {
+	case <-changed:
+		t.Error("closed before the call ended")
+	default:
+	}
+	e.Done(c, 200, nil, 0)
+	<-changed
+	if e.CallsChanged() == changed {
+		t.Error("the channel is used twice")
+	}
+}

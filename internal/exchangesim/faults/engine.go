@@ -234,14 +234,13 @@ func (e *Engine) scripted(c *hook.Call, when When, now time.Time) *hook.Answer {
 
 // Item implements hook.Interceptor.
 func (e *Engine) Item(c *hook.Call, position int, id string) *hook.ItemFault {
-	now := e.opts.Now()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, s := range e.rules {
 		if s.rule.Item == nil {
 			continue
 		}
-		if f := s.item(e, c, position, id, now); f != nil {
+		if f := s.item(e, c, position, id, e.opts.Now()); f != nil {
 			return f
 		}
 	}
