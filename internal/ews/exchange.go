@@ -115,13 +115,13 @@ var (
 // there are new ones to try.
 func (x *exchange) attempt(ctx context.Context, repeated bool) (again bool, err error) {
 	accompanying, creds := calsync.CallOf(ctx), x.client.opt.Credentials
-	w := watch(ctx, x.client.opt.Timeout)
+	w := newWatchdog(ctx)
 	defer w.stop()
 
 	x.id = x.client.requestID()
 	r := x.template.WithContext(w.ctx)
 	r.Header = x.header(accompanying.Fence)
-	generation, err := creds.Apply(w.ctx, r)
+	generation, err := creds.Apply(ctx, r) // a wait for a token is not the server's time
 	if err != nil {
 		return false, x.tokenFault(err)
 	}
@@ -129,6 +129,7 @@ func (x *exchange) attempt(ctx context.Context, repeated bool) (again bool, err 
 		return false, err
 	}
 	r.Body, _ = r.GetBody()
+	w.start(x.client.opt.Timeout)
 	resp, err := x.client.transport.RoundTrip(r)
 	if err != nil {
 		return false, x.transportFault(w.reason(err))
@@ -161,6 +162,8 @@ func (x *exchange) judge(resp *http.Response, readErr error) error {
 		return x.httpFault(resp)
 	case errors.Is(readErr, errOversize):
 		return x.unusable(resp, calsync.FaultOversize, readErr)
+	case errors.Is(readErr, errEncoding):
+		return x.unusable(resp, calsync.FaultMalformed, readErr)
 	case readErr != nil:
 		return x.transportFault(readErr)
 	case !isXML:

@@ -29,32 +29,37 @@ var (
 
 // watchdog ends a request that takes too long or whose answer comes too slowly.
 type watchdog struct {
-	ctx      context.Context
-	cancel   context.CancelCauseFunc
-	deadline time.Time
-	read     atomic.Int64 // bytes of the answer so far
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	read   atomic.Int64 // bytes of the answer so far
 
-	mu      sync.Mutex
-	timer   *time.Timer
-	before  int64 // bytes at the window's start
-	started bool  // the answer has begun
-	stopped bool
+	mu       sync.Mutex
+	timer    *time.Timer // nil until start
+	deadline time.Time
+	before   int64 // bytes at the window's start
+	begun    bool  // the answer's header is there
+	stopped  bool
 }
 
-func watch(ctx context.Context, timeout time.Duration) *watchdog {
-	w := &watchdog{deadline: time.Now().Add(timeout)}
+func newWatchdog(ctx context.Context) *watchdog {
+	w := new(watchdog)
 	w.ctx, w.cancel = context.WithCancelCause(ctx)
+	return w
+}
+
+// start gives the request its time.
+func (w *watchdog) start(timeout time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.deadline = time.Now().Add(timeout)
 	w.timer = time.AfterFunc(timeout, w.bark)
-	return w
 }
 
 // answered says that the answer's header is there; from now on its body has to make progress.
 func (w *watchdog) answered() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.started = true
+	w.begun = true
 	w.timer.Reset(min(rateWindow, time.Until(w.deadline)))
 }
 
@@ -66,7 +71,7 @@ func (w *watchdog) bark() {
 	case w.stopped:
 	case !time.Now().Before(w.deadline):
 		w.cancel(errTimeout)
-	case w.started && read-w.before < minProgress:
+	case w.begun && read-w.before < minProgress:
 		w.cancel(errSlow)
 	default:
 		w.before = read
@@ -77,7 +82,9 @@ func (w *watchdog) bark() {
 func (w *watchdog) stop() {
 	w.mu.Lock()
 	w.stopped = true
-	w.timer.Stop()
+	if w.timer != nil {
+		w.timer.Stop()
+	}
 	w.mu.Unlock()
 	w.cancel(context.Canceled)
 }
