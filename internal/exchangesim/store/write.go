@@ -80,7 +80,7 @@ func (m *Mailbox) touch(n *node, by Actor, what Fields) {
 	n.item.ChangeKey = m.changeKey(15, m.seq)
 	n.item.LastModified = m.now()
 	n.item.LastModifier = m.displayName(by.Name)
-	if what&^FieldRead != 0 {
+	if what != FieldRead { // an update that changes nothing is an update
 		n.content = m.seq
 	}
 	for i := range n.fields {
