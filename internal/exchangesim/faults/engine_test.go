@@ -55,7 +55,8 @@ func TestRule_WhichCallsAreHit(t *testing.T) {
 	}{
 		{"H4", anna, "GetItem", "xxx"},
 		{"H4", "app", "token", "---"},
-		{"H4 token", "app", "token", "xxx"},
+		{"H1 token", "app", "token", "xxx"},
+		{"H15 token attempt=2", "app", "token", "-x-"},
 		{"H4 attempt=2", anna, "GetItem", "-x--"},
 		{"H4 attempt=2-3", anna, "GetItem", "-xx-"},
 		{"H4 attempt=3-", anna, "GetItem", "--xxx"},
@@ -241,7 +242,7 @@ func TestAdd_RefusesWithTheField(t *testing.T) {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
-	for _, text := range []string{"", "H1 attempt=0", "H1 attempt=3-2", "H1 rate=x", "H1 colour=red", "H1 until=soon"} {
+	for _, text := range []string{"", "H4 token", "E1 token", "H11 token", "H12 discovery", "E15 token", "T1 *", "H1 attempt=0", "H1 attempt=3-2", "H1 rate=x", "H1 colour=red", "H1 until=soon"} {
 		if r, err := Parse(text); err == nil {
 			t.Errorf("Parse(%q) = %+v", text, r)
 		}

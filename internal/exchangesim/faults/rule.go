@@ -143,13 +143,8 @@ func (r *Rule) check(f Fault) error {
 	if r.When != Before && r.When != After {
 		return &FieldError{"when", fmt.Sprintf("%q is unknown", r.When), "use before or after"}
 	}
-	if ews := r.Operation != "token" && r.Operation != "discovery"; ews == (f.ID[0] == 'T') {
-		if ews {
-			return &FieldError{"operation", f.ID + " is a fault of the token service", "use token or discovery"}
-		}
-		if f.ID[0] == 'E' {
-			return &FieldError{"operation", f.ID + " is a fault of EWS", "name an EWS operation, or use a T fault"}
-		}
+	if f.ID[0] == 'T' && !r.entra() {
+		return &FieldError{"operation", f.ID + " is a fault of the token service", "use token or discovery"}
 	}
 	for i, t := range r.Then {
 		if err := t.check(fmt.Sprintf("then[%d]", i), r); err != nil {
@@ -173,10 +168,22 @@ func (t Then) check(field string, r *Rule) error {
 		return &FieldError{field + ".special", fmt.Sprintf("%q is unknown", t.Special), "use gzip-bomb, huge-body or illegal-characters"}
 	case t.Delay < 0 || t.Trickle < 0 || t.BackOff < 0 || t.Cut < 0:
 		return &FieldError{field, "a negative span", "use 0 or more"}
+	case r.entra() && !t.fitsEntra():
+		return &FieldError{"operation", r.Fault + " cannot strike the token service", "use a fault that is an HTTP answer, a delay or a reset, such as H1 or T24"}
 	case r.Item != nil && t.Code == "":
 		return &FieldError{field + ".code", "a fault of one item needs a response code", "name one, or leave item out"}
 	}
 	return nil
+}
+
+// entra says whether the rule strikes the token service.
+func (r *Rule) entra() bool { return r.Operation == "token" || r.Operation == "discovery" }
+
+// fitsEntra says whether the token service can answer so: not with EWS codes, and it can spoil only what it is given.
+func (t Then) fitsEntra() bool {
+	given := t.Status != 0 || t.AADSTS != 0 || t.Special == GzipBomb || t.Special == HugeBody
+	return t.Code == "" && !t.Close && !t.Chunked && t.Special != IllegalCharacters &&
+		(given || t.Cut == 0 && t.Trickle == 0 && (t.Delay > 0 || t.Hang || t.Reset || t.RetryAfter != ""))
 }
 
 // operations is nil when the rule hits every EWS operation.
