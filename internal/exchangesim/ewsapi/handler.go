@@ -201,7 +201,7 @@ func readAll(in *http.Request) (string, error) {
 	if err != nil || n > maxRequest {
 		return "", refuse("ErrorInvalidRequest")
 	}
-	return b.String(), nil
+	return strings.TrimPrefix(b.String(), "\ufeff"), nil
 }
 
 func (r *request) parse(doc string) error {

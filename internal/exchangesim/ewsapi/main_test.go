@@ -223,7 +223,7 @@ func (a answer) all(name string) []*element {
 	var found []*element
 	var walk func(*element)
 	walk = func(e *element) {
-		if e.name == name {
+		if e.name == name && e.ns != nsSOAP {
 			found = append(found, e)
 		}
 		for _, k := range e.kids {

@@ -53,10 +53,8 @@ func validate(e *element, typeName string) error {
 	if t.simple != nil {
 		return t.simple.checkText(e)
 	}
-	if len(e.kids) > 0 || len(t.parts) > 0 {
-		if strings.TrimSpace(e.text) != "" {
-			return invalid(e, "The element '"+e.name+"' in namespace '"+e.ns+"' cannot contain text.")
-		}
+	if strings.TrimSpace(e.text) != "" {
+		return invalid(e, "The element '"+e.name+"' in namespace '"+e.ns+"' cannot contain text.")
 	}
 	return t.checkKids(e)
 }

@@ -375,8 +375,12 @@ func (p *xmlParser) markup(e *element, prefix, local string) (done bool, err err
 		if end < 0 {
 			return false, xmlError("Unexpected end of file has occurred.")
 		}
-		e.addText(rest[9:end])
-		p.pos += end + 3
+		p.pos += 9
+		if strings.IndexFunc(rest[9:end], func(r rune) bool { return !isXMLChar(r) }) >= 0 {
+			return false, xmlError("An invalid character was found in a CDATA section.")
+		}
+		e.addText(lineEnds.Replace(rest[9:end]))
+		p.pos += end - 9 + 3
 		return false, nil
 	case strings.HasPrefix(rest, "<!") || strings.HasPrefix(rest, "<?"):
 		skipped, err := p.skipped()
@@ -400,11 +404,13 @@ func (e *element) addText(s string) {
 	}
 }
 
-// unescape replaces references and refuses characters that XML does not allow.
+// unescape replaces references and line ends and refuses characters that XML does not allow. s begins at the parser's
+// position, which moves to what is wrong.
 func (p *xmlParser) unescape(s string) (string, error) {
 	plain := true
 	for i := 0; i < len(s); i++ {
 		if c := s[i]; c < 0x20 && !isSpace(c) {
+			p.pos += i
 			return "", xmlError("'" + strconv.Itoa(int(c)) + "', hexadecimal value, is an invalid character.")
 		} else if c == '&' || c == '\r' {
 			plain = false
@@ -414,26 +420,30 @@ func (p *xmlParser) unescape(s string) (string, error) {
 		return s, nil
 	}
 	var b strings.Builder
-	s = strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
-	for {
-		amp := strings.IndexByte(s, '&')
+	for from := 0; ; {
+		amp := strings.IndexByte(s[from:], '&')
 		if amp < 0 {
-			b.WriteString(s)
+			b.WriteString(lineEnds.Replace(s[from:]))
 			return b.String(), nil
 		}
-		end := strings.IndexByte(s[amp:], ';')
-		if end < 0 {
-			return "", xmlError("An error occurred while parsing EntityName.")
+		b.WriteString(lineEnds.Replace(s[from : from+amp]))
+		from += amp
+		end := strings.IndexByte(s[from:], ';')
+		r, ok := rune(0), false
+		if end > 0 {
+			r, ok = reference(s[from+1 : from+end])
 		}
-		r, ok := reference(s[amp+1 : amp+end])
 		if !ok {
+			p.pos += from
 			return "", xmlError("An error occurred while parsing EntityName.")
 		}
-		b.WriteString(s[:amp])
 		b.WriteRune(r)
-		s = s[amp+end+1:]
+		from += end + 1
 	}
 }
+
+// lineEnds makes all line ends one character (XML 1.0, 2.11).
+var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
 // reference resolves an entity or character reference.
 func reference(name string) (rune, bool) {
