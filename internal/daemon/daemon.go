@@ -1,0 +1,145 @@
+// Package daemon puts a configuration's parts together and runs them: what cmd/worker, cmd/dispatcher, the single
+// binary and the demo have in common.
+package daemon
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
+
+	"roomsync/internal/bus"
+	"roomsync/internal/config"
+	"roomsync/internal/dispatcher"
+	"roomsync/internal/ews"
+	"roomsync/internal/jobs"
+	"roomsync/internal/ops"
+	"roomsync/internal/tokens"
+	"roomsync/internal/tokens/entra"
+	"roomsync/internal/worker"
+)
+
+// Extra are what a caller in the same process may add.
+type Extra struct {
+	InProcess nats.InProcessConnProvider // instead of the configured NATS URL
+	Observe   func(worker.Outcome)
+	// Dispatcher is told of the dispatcher before it runs.
+	Dispatcher func(*dispatcher.Dispatcher)
+}
+
+// Name makes a worker's name, unique in the fleet: host and six random letters.
+func Name() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "worker"
+	}
+	return host + "-" + rand.Text()[:6]
+}
+
+// Connect reaches NATS as configured. That it cannot be reached is the caller's fault as a wrong flag is: nothing has
+// been done.
+func Connect(ctx context.Context, c config.NATS, name string, log zerolog.Logger, in nats.InProcessConnProvider) (*bus.Bus, error) {
+	b, err := bus.Connect(ctx, bus.Options{URL: c.URL, CredsFile: c.CredsFile, Name: name, Log: log, InProcess: in})
+	return b, config.Usage(err)
+}
+
+// patience is how long a worker waits for the streams, which a dispatcher creates when it starts.
+const patience = time.Minute
+
+// Worker runs a worker until ctx ends.
+func Worker(ctx context.Context, c config.Worker, log zerolog.Logger, x Extra) error {
+	name := Name()
+	log = log.With().Str("worker", name).Logger()
+	cal, closeCalendar, err := Calendar(c.Exchange, c.Work)
+	if err != nil {
+		return config.Usage(err)
+	}
+	defer closeCalendar()
+	b, err := Connect(ctx, c.NATS, "roomsync worker "+name, log, x.InProcess)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	if err := b.WaitReady(ctx, patience); err != nil {
+		return config.Usage(err)
+	}
+	w, err := worker.New(worker.Options{
+		Name: name, Bus: b, Calendar: cal, Log: log, Observe: x.Observe,
+		PollInterval: c.PollInterval, AccessRecheck: c.AccessRecheck,
+		Slots: map[jobs.Lane]int{jobs.LanePoll: c.Slots, jobs.LaneBooking: c.BookingSlots, jobs.LaneNotify: c.BookingSlots},
+	})
+	if err != nil {
+		return err
+	}
+	return run(ctx, log, c.HTTP, w.Ready, w.Run)
+}
+
+// Dispatcher creates the streams, then runs a dispatcher until ctx ends.
+func Dispatcher(ctx context.Context, c config.Dispatcher, log zerolog.Logger, x Extra) error {
+	b, err := Connect(ctx, c.NATS, "roomsync dispatcher "+Name(), log, x.InProcess)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	if err := b.Ensure(ctx); err != nil {
+		return config.Usage(err)
+	}
+	d, err := dispatcher.New(dispatcher.Options{Bus: b, Log: log})
+	if err != nil {
+		return err
+	}
+	if x.Dispatcher != nil {
+		x.Dispatcher(d)
+	}
+	return run(ctx, log, c.HTTP, d.Ready, d.Run)
+}
+
+func run(ctx context.Context, log zerolog.Logger, http string, ready func() error, work func(context.Context) error) error {
+	log.Info().Msg("started")
+	err := ops.Serve(ctx, http, ops.Health(ready), work)
+	log.Info().Msg("stopped")
+	return err
+}
+
+// Calendar makes the client for Exchange with the configured way to sign in. It sends nothing yet.
+func Calendar(c config.Exchange, w config.Work) (_ *ews.Client, closeIt func(), err error) {
+	creds, closeIt, err := credentials(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	client, err := ews.New(ews.Options{
+		URL: c.EWSURL, Credentials: creds, Impersonate: c.Impersonation, AllowInsecure: c.AllowInsecure,
+		GetBatch: w.GetBatch, Connections: w.Slots + 2*w.BookingSlots,
+	})
+	if err != nil {
+		closeIt()
+		return nil, nil, err
+	}
+	return client, closeIt, nil
+}
+
+func credentials(c config.Exchange) (_ ews.Credentials, closeIt func(), err error) {
+	switch c.Auth {
+	case config.AuthBasic:
+		password, err := c.Password()
+		if err != nil {
+			return nil, nil, err
+		}
+		return ews.Basic(c.Username, password.Reveal()), func() {}, nil
+	case config.AuthSecret:
+		client, err := entra.New(entra.Options{
+			TenantID: c.TenantID, ClientID: c.AppID, Secret: c.ClientSecret,
+			AuthorityURL: c.AuthorityURL, AllowInsecure: c.AllowInsecure,
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+		cache := tokens.NewCache(client.Token)
+		return tokens.Bearer(cache), cache.Close, nil
+	}
+	return nil, nil, fmt.Errorf("daemon: --auth %s is not available in this build yet", c.Auth)
+}
