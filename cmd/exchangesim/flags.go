@@ -21,6 +21,7 @@ type flags struct {
 	tls     bool
 	certOut string
 	hosts   []string
+	appCert string
 }
 
 func (f *flags) register(fs *pflag.FlagSet) {
@@ -35,6 +36,7 @@ func (f *flags) register(fs *pflag.FlagSet) {
 	fs.Float64Var(&o.BusyShare, "busy-share", exchangesim.DefaultBusyShare, "share of the calls that get ErrorServerBusy at random; 0 switches it off")
 	fs.DurationVar(&o.TokenLifetime, "token-lifetime", 0, "life of access tokens (default 1h)")
 	fs.DurationVar(&o.RefreshIn, "token-refresh-in", 0, "refresh_in told with access tokens; none when 0")
+	fs.StringVar(&f.appCert, "app-cert", "", "certificate (PEM) that is registered for the app beside its secret")
 	fs.DurationVar(&o.Latency, "latency", 0, "time added to every EWS and token call")
 	fs.Float64Var(&o.Traffic, "traffic", 0, "edits in calendars per second")
 	fs.BoolVar(&o.Magic, "magic", false, "add a mailbox for each address that misbehaves by itself: busy@, denied@, slow@ …")

@@ -30,6 +30,8 @@ func TestRun_WrongUsageIsOneLineAndExit2(t *testing.T) {
 		"unknown command \"serve\"":    {"serve"},
 		`fault "H99 GetItem"`:          {"--mailboxes", "0", "--fault", "H99 GetItem"},
 		"--items-per-mailbox":          {"--items-per-mailbox", "-1"},
+		"no such file":                 {"--mailboxes", "0", "--app-cert", "nothing.pem"},
+		"no PEM block":                 {"--mailboxes", "0", "--app-cert", "main.go"},
 		"--token-lifetime, --token-re": {"--token-lifetime", "-1s"},
 	} {
 		var out, errs bytes.Buffer

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net"
@@ -16,12 +18,38 @@ func serve(ctx context.Context, f flags, out io.Writer) error {
 	if err != nil {
 		return usageError{err} // only the options can be wrong
 	}
+	if err := f.registerApp(sim); err != nil {
+		return usageError{err}
+	}
 	l, err := f.open()
 	if err != nil {
 		return err
 	}
 	fmt.Fprint(out, f.welcome(l.Addr(), len(sim.Company().Mailboxes())))
 	return sim.Serve(ctx, l)
+}
+
+// registerApp adds the app's certificate.
+func (f *flags) registerApp(sim *exchangesim.Server) error {
+	if f.appCert == "" {
+		return nil
+	}
+	text, err := os.ReadFile(f.appCert)
+	if err != nil {
+		return fmt.Errorf("--app-cert: %w", err)
+	}
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return fmt.Errorf("--app-cert %s: no PEM block in it", f.appCert)
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err == nil {
+		err = sim.Entra().AddCertificate(cert)
+	}
+	if err != nil {
+		return fmt.Errorf("--app-cert %s: %w", f.appCert, err)
+	}
+	return nil
 }
 
 // open listens, and writes the certificate where that is asked for.

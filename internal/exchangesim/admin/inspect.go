@@ -112,52 +112,6 @@ func (a *api) counters(*http.Request) (any, error) {
 	}{len(a.Company.Mailboxes()), a.Faults.Counters(), a.Entra.Stats(), a.Unanchored(), a.Refused()}, nil
 }
 
-func (a *api) listTokens(*http.Request) (any, error) {
-	return struct {
-		Tokens []entra.Token `json:"tokens"`
-	}{a.Entra.Tokens()}, nil
-}
-
-func (a *api) revokeTokens(r *http.Request) (any, error) {
-	id := r.PathValue("token")
-	n := a.Entra.Revoke(id)
-	if id != "" && n == 0 {
-		return nil, missing("good token", id, "GET /admin/tokens lists them; write the / in an id as %2F")
-	}
-	return struct {
-		Revoked int `json:"revoked"`
-	}{n}, nil
-}
-
-func (a *api) setLifetime(r *http.Request) (any, error) {
-	var in struct {
-		Lifetime  faults.Duration `json:"lifetime"`
-		RefreshIn faults.Duration `json:"refreshIn"`
-	}
-	if err := read(r, &in); err != nil {
-		return nil, err
-	}
-	if in.Lifetime.Std() < time.Second || in.RefreshIn < 0 {
-		return nil, invalid("lifetime", "a token lives a second at least", `write a span such as "90s"`)
-	}
-	a.Entra.SetLifetime(in.Lifetime.Std(), in.RefreshIn.Std())
-	return nil, nil
-}
-
-func (a *api) setSecret(r *http.Request) (any, error) {
-	var in struct {
-		Secret string `json:"secret"`
-	}
-	if err := read(r, &in); err != nil {
-		return nil, err
-	}
-	if in.Secret == "" {
-		return nil, invalid("secret", "the secret is empty", "write the new client secret")
-	}
-	a.Entra.SetSecret(in.Secret)
-	return nil, nil
-}
-
 func (a *api) clock(*http.Request) (any, error) {
 	return struct {
 		Now    time.Time       `json:"now"`

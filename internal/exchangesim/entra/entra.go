@@ -7,6 +7,7 @@ package entra
 
 import (
 	"crypto/rand"
+	"crypto/x509"
 	"maps"
 	"net/http"
 	"strings"
@@ -52,8 +53,9 @@ type Server struct {
 	secret  string
 	life    time.Duration
 	refresh time.Duration
-	tokens  map[string]*Token // by the token itself
-	gens    map[string]int    // tokens issued so far, by subject
+	certs   []*x509.Certificate // never changed, only replaced
+	tokens  map[string]*Token   // by the token itself
+	gens    map[string]int      // tokens issued so far, by subject
 	calls   uint64
 	tries   map[string]int // attempts, by operation and subject
 	stats   Stats

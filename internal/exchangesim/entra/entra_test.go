@@ -102,7 +102,7 @@ func TestToken_Refusals(t *testing.T) {
 		"scope not .default":   {DefaultTenant, form("scope", Audience+"/EWS.AccessAsUser.All"), 400, "invalid_scope", 70011},
 		"no scope":             {DefaultTenant, form("scope", ""), 400, "invalid_request", 900144},
 		"unknown grant":        {DefaultTenant, form("grant_type", "magic"), 400, "unsupported_grant_type", 70003},
-		"certificate":          {DefaultTenant, form("client_secret", "", "client_assertion", "x"), 401, "invalid_client", 700027},
+		"nonsense assertion":   {DefaultTenant, form("client_secret", "", "client_assertion", "x"), 401, "invalid_client", 50027},
 		"wrong password":       {DefaultTenant, user("svc@contoso.example", "no"), 400, "invalid_grant", 50126},
 		"unknown user":         {DefaultTenant, user("nobody@contoso.example", DefaultPassword), 400, "invalid_grant", 50126},
 	} {

@@ -16,6 +16,7 @@ import (
 type request struct {
 	tenant, app, secret string
 	form                url.Values
+	audiences           []string // by which a client assertion may name this endpoint
 }
 
 // grants are the grant types that the token endpoint knows. Each checks its own credential, and says for which user
@@ -71,6 +72,10 @@ func requestOf(r *http.Request) request {
 		tenant: r.PathValue("tenant"), form: r.PostForm,
 		app: r.PostForm.Get("client_id"), secret: r.PostForm.Get("client_secret"),
 	}
+	for _, authority := range []string{scheme(r) + r.Host, "https://login.microsoftonline.com"} {
+		tenant := authority + "/" + req.tenant
+		req.audiences = append(req.audiences, tenant+"/oauth2/v2.0/token", tenant+"/v2.0", tenant+"/")
+	}
 	if id, secret, ok := r.BasicAuth(); ok { // RFC 6749, 2.3.1: both are form-encoded first
 		req.app, req.secret = unescape(id), unescape(secret)
 	}
@@ -111,14 +116,30 @@ func (s *Server) check(req request) (user string, no *refusal) {
 	return g(s, req)
 }
 
-func (s *Server) clientCredentials(req request) (string, *refusal) {
+// client checks how the app proves its identity, if it does.
+func (s *Server) client(req request) (proved bool, no *refusal) {
 	switch {
-	case req.secret == "" && req.form.Get("client_assertion") != "":
-		return "", &refusal{code: 700027} // no certificate is registered
-	case req.secret == "":
-		return "", &refusal{code: 7000218}
-	case !s.secretIs(req.secret):
-		return "", &refusal{code: 7000215}
+	case req.secret != "":
+		if !s.secretIs(req.secret) {
+			return false, &refusal{code: 7000215}
+		}
+	case req.form.Get("client_assertion") != "":
+		if no := s.assertion(req); no != nil {
+			return false, no
+		}
+	default:
+		return false, nil
+	}
+	return true, nil
+}
+
+func (s *Server) clientCredentials(req request) (string, *refusal) {
+	proved, no := s.client(req)
+	if no == nil && !proved {
+		no = &refusal{code: 7000218}
+	}
+	if no != nil {
+		return "", no
 	}
 	scopes := resourceScopes(req)
 	scope := strings.Join(scopes, " ")
@@ -134,8 +155,8 @@ func (s *Server) clientCredentials(req request) (string, *refusal) {
 
 // password is the resource owner password credentials grant, which Microsoft discourages and ROOMS' service user needs.
 func (s *Server) password(req request) (string, *refusal) {
-	if req.secret != "" && !s.secretIs(req.secret) {
-		return "", &refusal{code: 7000215}
+	if _, no := s.client(req); no != nil { // a public client proves nothing
+		return "", no
 	}
 	if scopes := resourceScopes(req); !slices.ContainsFunc(scopes, exchangeScope) {
 		return "", &refusal{code: 500011, scope: strings.Join(scopes, " ")}

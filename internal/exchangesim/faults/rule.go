@@ -183,7 +183,7 @@ func (r *Rule) entra() bool { return r.Operation == "token" || r.Operation == "d
 func (t Then) fitsEntra() bool {
 	given := t.Status != 0 || t.AADSTS != 0 || t.Special == GzipBomb || t.Special == HugeBody
 	return t.Code == "" && !t.Close && !t.Chunked && t.Special != IllegalCharacters &&
-		(given || t.Cut == 0 && t.Trickle == 0 && (t.Delay > 0 || t.Hang || t.Reset || t.RetryAfter != ""))
+		(given || t.Cut == 0 && t.Trickle == 0 && (t.Delay > 0 || t.Hang || t.Reset))
 }
 
 // operations is nil when the rule hits every EWS operation.
