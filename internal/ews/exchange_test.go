@@ -122,6 +122,8 @@ func TestAnswers(t *testing.T) {
 		{"H17 login page as XML", 200, map[string]string{"Content-Type": "application/xhtml+xml"}, "<html/>", calsync.Fault{Kind: calsync.FaultMalformed, Unknown: true}},
 		{"H18 empty", 200, map[string]string{"Content-Type": xml}, "", calsync.Fault{Kind: calsync.FaultMalformed, Unknown: true}},
 		{"H18 JSON", 200, map[string]string{"Content-Type": "application/json"}, "{}", calsync.Fault{Kind: calsync.FaultMalformed, Unknown: true}},
+		{"a result that calls itself HTML", 200, map[string]string{"Content-Type": html}, noChange, calsync.Fault{Kind: calsync.FaultMalformed, Unknown: true}},
+		{"an Error with NoError", 200, map[string]string{"Content-Type": xml}, failure("SyncFolderItems", NoError, "x", ""), calsync.Fault{Kind: calsync.FaultResponse, Code: NoError, Message: "x"}},
 		{"H18 SOAP 1.2", 200, map[string]string{"Content-Type": "application/soap+xml"}, strings.ReplaceAll(noChange, soap.NSEnvelope, "http://www.w3.org/2003/05/soap-envelope"), calsync.Fault{Kind: calsync.FaultMalformed, Unknown: true}},
 		{"another operation's answer", 200, map[string]string{"Content-Type": xml}, success("GetItem", "<m:Items/>"), calsync.Fault{Kind: calsync.FaultMalformed, Unknown: true}},
 		{"H22 403", 403, map[string]string{"X-Ms-Diagnostics": `2000008;reason="The token contains not enough scope to make this call.";error_category="invalid_grant"`}, "", calsync.Fault{Kind: calsync.FaultHTTP, Diagnostics: "2000008"}},

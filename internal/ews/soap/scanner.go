@@ -35,7 +35,7 @@ type Scanner struct {
 	err  error
 
 	depth    int
-	open     [MaxDepth + 1]element
+	open     []element // the first depth of them are open
 	elements int
 	rooted   bool // the root's start was read
 	empty    bool // the Start just returned was an empty-element tag: its End comes next
@@ -67,11 +67,11 @@ type attribute struct {
 
 // Reset makes s read data. The caller must not change data until it has finished with s.
 func (s *Scanner) Reset(data []byte) {
-	bindings, attrs, buf := s.bindings[:0], s.attrs[:0], s.buf[:0]
+	open, bindings, attrs, buf := s.open[:0], s.bindings[:0], s.attrs[:0], s.buf[:0]
 	if cap(buf) > 64<<10 { // one long text must not be kept for ever in a pool
 		buf = nil
 	}
-	*s = Scanner{data: data, bindings: bindings, attrs: attrs, buf: buf}
+	*s = Scanner{data: data, open: open, bindings: bindings, attrs: attrs, buf: buf}
 	if bytes.HasPrefix(data, []byte("\xEF\xBB\xBF")) {
 		s.pos = 3
 	}

@@ -57,6 +57,18 @@ func TestChildSkipsWhatIsLeft(t *testing.T) {
 	}
 }
 
+// TestDocumentIsLeftAlone: joining the pieces of a text must not write into the document.
+func TestDocumentIsLeftAlone(t *testing.T) {
+	const doc = `<r>one<![CDATA[two]]>three&amp;</r>`
+	data := []byte(doc)
+	var s Scanner
+	s.Reset(data)
+	s.Next()
+	if got := s.String(); got != "onetwothree&" || string(data) != doc {
+		t.Errorf("read %q, left %q", got, data)
+	}
+}
+
 // TestNamespaceDecides: an element matches by namespace and local name, whatever its prefix.
 func TestNamespaceDecides(t *testing.T) {
 	tests := []struct {

@@ -31,7 +31,7 @@ func (s *Scanner) startTag() {
 	before := len(s.bindings)
 	s.bind(at)
 	s.space, s.local = s.resolve(prefix, at), local
-	s.open[s.depth] = element{name: name, space: s.space, local: local, bindings: before}
+	s.open = append(s.open[:s.depth], element{name: name, space: s.space, local: local, bindings: before})
 	s.depth++
 	s.resolveAttributes(at)
 }

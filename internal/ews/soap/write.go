@@ -8,6 +8,10 @@ import "unicode/utf8"
 func AppendEscaped(dst []byte, s string) []byte {
 	from := 0
 	for i := 0; i < len(s); {
+		if asItIs[s[i]] {
+			i++
+			continue
+		}
 		n, instead := escape(s[i:])
 		if instead != "" {
 			dst = append(append(dst, s[from:i]...), instead...)
@@ -17,6 +21,15 @@ func AppendEscaped(dst []byte, s string) []byte {
 	}
 	return append(dst, s[from:]...)
 }
+
+// asItIs holds the bytes that need no closer look.
+var asItIs = func() (t [256]bool) {
+	for c := byte(0x20); c < utf8.RuneSelf; c++ {
+		_, instead := escape(string(rune(c)))
+		t[c] = instead == ""
+	}
+	return t
+}()
 
 // escape returns the length of the first character of s, and what to write instead of it, "" for itself.
 func escape(s string) (n int, instead string) {
