@@ -145,10 +145,26 @@ func (r *request) serve(out http.ResponseWriter) {
 	if answer != nil && answer.Response != nil {
 		rep = r.errorForAll(answer.Response)
 	}
-	status := r.h.deliver(out, r.http, answer, rep)
-	if i := r.h.opts.Interceptor; i != nil {
-		i.Done(&r.call, status, r.codes, time.Since(r.began))
+	status := 0
+	defer func() { // also when the connection is given up by a panic
+		if i := r.h.opts.Interceptor; i != nil {
+			i.Done(&r.call, status, r.seen(answer), time.Since(r.began))
+		}
+	}()
+	status = r.h.deliver(out, r.http, answer, rep)
+}
+
+// seen lists the response codes that the client got to see.
+func (r *request) seen(a *hook.Answer) []string {
+	switch {
+	case a == nil:
+		return r.codes
+	case a.SOAPFault != nil:
+		return []string{a.SOAPFault.Code}
+	case a.Hang || a.Reset || a.Status != 0 && a.Response == nil:
+		return nil
 	}
+	return r.codes
 }
 
 // replaces reports whether an answer stands instead of the true one, which then has no effect.

@@ -177,6 +177,9 @@ func (s *server) post(document string) answer {
 	w := httptest.NewRecorder()
 	s.h.ServeHTTP(w, r)
 	a := answer{t: s.t, status: w.Code, header: w.Header(), body: w.Body.String()}
+	if a.status == http.StatusGatewayTimeout {
+		return a // scripted, not EWS
+	}
 	root, err := parseXML(a.body)
 	if err != nil {
 		s.t.Fatalf("answer is not XML: %v\n%s", err, a.body)

@@ -55,7 +55,7 @@ func init() {
 		{name: "ResolveNames", run: (*request).resolveNames},
 		{name: "GetRoomLists", form: flat, run: (*request).getRoomLists},
 		{name: "GetRooms", form: flat, run: (*request).getRooms},
-		{name: "GetServerTimeZones", run: (*request).getServerTimeZones},
+		{name: "GetServerTimeZones", tail: `<m:TimeZoneDefinitions/>`, run: (*request).getServerTimeZones},
 		{name: "GetUserAvailability", batch: "MailboxDataArray", form: inAvailability, run: (*request).getUserAvailability},
 		{name: "Subscribe", run: (*request).unsupported},
 		{name: "Unsubscribe", run: (*request).unsupported},
