@@ -32,7 +32,7 @@ func TestReject_ThousandRejectionsAskOnce(t *testing.T) {
 func TestReject_ServerThatRejectsEverythingCausesNoStorm(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *issuer, c *Cache) {
 		for range 3600 { // an hour of jobs, each rejected twice
-			for {
+			for range 2 {
 				retry, err := c.Reject(t.Context(), get(t, c).Generation, "")
 				if err != nil {
 					t.Fatal(err)
