@@ -14,7 +14,7 @@ type Credentials interface {
 	// hold secrets.
 	Apply(ctx context.Context, r *http.Request) (generation string, err error)
 
-	// Reject reports that the server answered 401 to that generation, with a claims challenge or "". It returns true
+	// Reject reports that the server answered 401 to that generation, with the claims challenge (JSON) or "". It returns true
 	// if other credentials are there now and the request is worth repeating.
 	Reject(ctx context.Context, generation, claims string) (retry bool, err error)
 }

@@ -61,7 +61,7 @@ func TestRenewedCredentials(t *testing.T) {
 	if requests != 2 || guarded != 2 || len(ids) != 2 {
 		t.Errorf("%d requests, %d guarded, %d ids", requests, guarded, len(ids))
 	}
-	if len(creds.rejected) != 1 || creds.rejected[0] != "token-0|eyJhIjoxfQ==" {
+	if len(creds.rejected) != 1 || creds.rejected[0] != `token-0|{"a":1}` {
 		t.Errorf("rejected %q", creds.rejected)
 	}
 }
@@ -79,7 +79,7 @@ func TestRefusedCredentials(t *testing.T) {
 		if requests != want || len(creds.rejected) != 1 {
 			t.Errorf("renew %v: %d requests, rejected %q", renew, requests, creds.rejected)
 		}
-		if f.Kind != calsync.FaultHTTP || f.Status != 401 || f.Diagnostics != "2000002" || f.Claims != "eyJhIjoxfQ==" || f.Unknown {
+		if f.Kind != calsync.FaultHTTP || f.Status != 401 || f.Diagnostics != "2000002" || f.Claims != `{"a":1}` || f.Unknown {
 			t.Errorf("%+v", f)
 		}
 	}
@@ -209,5 +209,21 @@ func TestSecretsAppearNowhere(t *testing.T) {
 	}
 	if len(texts) < 15 {
 		t.Errorf("only %d texts were looked at", len(texts))
+	}
+}
+
+func TestClaims(t *testing.T) {
+	for header, want := range map[string]string{
+		`Bearer realm="", claims="eyJhIjoiPz8/In0="`: `{"a":"???"}`,
+		`Bearer realm="",claims="eyJhIjoiPz8_In0"`:   `{"a":"???"}`,
+		`Bearer CLAIMS="eyJhIjoiPz8/In0"`:            `{"a":"???"}`,
+		`Bearer claims="no base64!"`:                 "",
+		`Bearer claims="bm8ganNvbg=="`:               "",
+		`Bearer noclaims="eyJhIjoxfQ=="`:             "",
+		`Bearer error="invalid_token"`:               "",
+	} {
+		if got := claims([]string{`Basic realm="x"`, header}); got != want {
+			t.Errorf("%s: %q, want %q", header, got, want)
+		}
 	}
 }

@@ -3,6 +3,8 @@ package ews
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"net"
 	"net/http"
@@ -180,13 +182,20 @@ func diagnostics(header string) string {
 
 var claimsParam = regexp.MustCompile(`(?i)[\s,]claims="([^"]*)"`)
 
-// claims returns the claims challenge of WWW-Authenticate headers, as sent (base64).
+// claims returns the claims challenge of WWW-Authenticate headers: a JSON object, as a token request wants it. It is
+// sent as base64, with or without padding, in either alphabet.
 //
 // Microsoft: https://learn.microsoft.com/entra/identity-platform/claims-challenge
 func claims(headers []string) string {
 	for _, h := range headers {
-		if m := claimsParam.FindStringSubmatch(h); m != nil {
-			return m[1]
+		m := claimsParam.FindStringSubmatch(h)
+		if m == nil {
+			continue
+		}
+		encoded := strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(m[1], "="))
+		object, err := base64.RawStdEncoding.DecodeString(encoded)
+		if err == nil && json.Valid(object) {
+			return string(object)
 		}
 	}
 	return ""
