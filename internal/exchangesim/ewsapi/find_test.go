@@ -115,6 +115,17 @@ func TestSortAndPages(t *testing.T) {
 	s.find(idOnly, strings.Replace(sorted, "calendar:Start", "calendar:Organizer", 1)).want("ErrorUnsupportedPathForSortGroup")
 }
 
+func TestTraversal(t *testing.T) {
+	s := newServer(t, Options{})
+	s.fill()
+	for traversal, want := range map[string]int{"Shallow": 5, "Associated": 0, "SoftDeleted": 0} {
+		a := s.call(`<m:FindItem Traversal="` + traversal + `"><m:ItemShape>` + idOnly + `</m:ItemShape><m:ParentFolderIds><t:DistinguishedFolderId Id="calendar"/></m:ParentFolderIds></m:FindItem>`).ok()
+		if n := len(a.all("CalendarItem")); n != want {
+			t.Errorf("%s: %d items, want %d", traversal, n, want)
+		}
+	}
+}
+
 // TestRestrictedLimit: a search returns at most 250 entries, and says that there are more.
 func TestRestrictedLimit(t *testing.T) {
 	s := newServer(t, Options{})

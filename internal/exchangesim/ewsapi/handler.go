@@ -72,22 +72,26 @@ const maxRequest = 35 << 20
 
 // request is one call under way.
 type request struct {
-	h         *Handler
-	http      *http.Request
-	call      hook.Call
-	op        *operation
-	envelope  *element
-	body      *element // the operation's element
-	principal hook.Principal
-	mailbox   *store.Mailbox // impersonated or the caller's own; nil for a caller without one
-	zone      *time.Location // TimeZoneContext; UTC without it
-	zoneID    string
-	w         *writer
-	codes     []string
-	began     time.Time
+	h            *Handler
+	http         *http.Request
+	call         hook.Call
+	op           *operation
+	envelope     *element
+	body         *element // the operation's element
+	principal    hook.Principal
+	mailbox      *store.Mailbox // impersonated or the caller's own; nil for a caller without one
+	impersonated bool
+	zone         *time.Location // TimeZoneContext; UTC without it
+	zoneID       string
+	w            *writer
+	codes        []string
+	began        time.Time
 }
 
 var writers = sync.Pool{New: func() any { return &writer{buf: make([]byte, 0, 8<<10)} }}
+
+// maxKept is the largest buffer that is kept for another answer.
+const maxKept = 1 << 20
 
 // ServeHTTP answers one request.
 func (h *Handler) ServeHTTP(out http.ResponseWriter, in *http.Request) {
@@ -107,7 +111,11 @@ func (h *Handler) ServeHTTP(out http.ResponseWriter, in *http.Request) {
 	}
 	w := writers.Get().(*writer)
 	w.buf = w.buf[:0]
-	defer writers.Put(w)
+	defer func() {
+		if cap(w.buf) <= maxKept {
+			writers.Put(w)
+		}
+	}()
 	r := &request{h: h, http: in, principal: principal, w: w, zone: time.UTC, began: time.Now()}
 	r.serve(out)
 }
@@ -271,30 +279,25 @@ func (r *request) describe() {
 	h.mu.Unlock()
 }
 
-// target is the mailbox whose data is asked for: that of a folder id with t:Mailbox, else the caller's.
+// target is the mailbox whose data is asked for: that of a folder id with t:Mailbox, or for a delegate that of the
+// first id, else the impersonated or the caller's own.
 func (r *request) target() *store.Mailbox {
 	if m := r.body.find("DistinguishedFolderId").kid("Mailbox"); m != nil {
 		if found := r.h.company.Mailbox(m.val("EmailAddress")); found != nil {
 			return found
 		}
 	}
+	if r.impersonated {
+		return r.mailbox
+	}
+	for _, name := range []string{"FolderId", "ItemId", "OccurrenceItemId", "RecurringMasterItemId"} {
+		if e := r.body.find(name); e != nil {
+			if owner, err := r.h.company.OwnerOf(idOf(e)); err == nil {
+				return owner
+			}
+		}
+	}
 	return r.mailbox
-}
-
-// find returns the first element with that name at any depth below e, nil without one.
-func (e *element) find(name string) *element {
-	if e == nil {
-		return nil
-	}
-	for _, k := range e.kids {
-		if k.name == name {
-			return k
-		}
-		if found := k.find(name); found != nil {
-			return found
-		}
-	}
-	return nil
 }
 
 func (r *request) faultReply(err error) reply {

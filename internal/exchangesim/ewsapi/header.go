@@ -54,7 +54,7 @@ func (r *request) impersonate(sid *element) error {
 	if r.http.Header.Get("X-AnchorMailbox") == "" {
 		r.h.unanchored.Add(1)
 	}
-	r.mailbox = m
+	r.mailbox, r.impersonated = m, true
 	return nil
 }
 

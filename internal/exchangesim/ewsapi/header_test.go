@@ -118,7 +118,8 @@ func TestUnknownOperations(t *testing.T) {
 
 // TestDelegates: what Exchange tells those who have too few rights is ambiguous on purpose.
 func TestDelegates(t *testing.T) {
-	s := newServer(t, Options{Auth: as{Address: bob}})
+	sc := &script{}
+	s := newServer(t, Options{Auth: as{Address: bob}, Interceptor: sc})
 	theirs := `<t:DistinguishedFolderId Id="calendar"><t:Mailbox><t:EmailAddress>` + ann + `</t:EmailAddress></t:Mailbox></t:DistinguishedFolderId>`
 	folder := strings.Replace(getCalendar, `<t:DistinguishedFolderId Id="calendar"/>`, theirs, 1)
 	create := `<m:CreateItem SendMeetingInvitations="SendToNone"><m:SavedItemFolderId>` + theirs + `</m:SavedItemFolderId><m:Items>` + lunch + `</m:Items></m:CreateItem>`
@@ -132,7 +133,13 @@ func TestDelegates(t *testing.T) {
 	}
 
 	s.call(folder).want("ErrorFolderNotFound")
+	if c := sc.last(t).call; c.Mailbox != ann || c.Caller.Address != bob {
+		t.Errorf("call is %+v", c)
+	}
 	s.get(allProperties, itemID(it.ID)).want("ErrorItemNotFound")
+	if c := sc.last(t).call; c.Mailbox != ann {
+		t.Errorf("the mailbox of an item id is %s", c.Mailbox)
+	}
 	s.call(create).want("ErrorFolderNotFound")
 
 	mailbox.Grant(bob, store.Reviewer)

@@ -171,6 +171,9 @@ func (r *request) findPage(f store.Folder, s *shape) error {
 	if err != nil {
 		return err
 	}
+	if r.body.attr("Traversal") != "Shallow" {
+		items = nil // there are no associated items, and soft-deleted ones are in the recoverable items folder
+	}
 	if restriction := r.body.kid("Restriction"); restriction != nil {
 		test, err := r.compile(restriction.kids[0])
 		if err != nil {

@@ -81,15 +81,6 @@ func (t *complexType) checkAttrs(e *element) error {
 	return nil
 }
 
-func (e *element) hasAttr(name string) bool {
-	for _, a := range e.attrs {
-		if a.name == name && a.ns == "" {
-			return true
-		}
-	}
-	return false
-}
-
 func (t *complexType) attr(name string) *attrRule {
 	for i := range t.attrs {
 		if t.attrs[i].name == name {
