@@ -110,7 +110,10 @@ func (s *Server) prepare() error {
 			o.Magic = append(o.Magic, m.Prefix)
 		}
 	}
-	if s.opts.Mailboxes > 0 {
+	if o.Mailboxes == 0 {
+		o.Mailboxes = -1
+	}
+	if s.opts.Mailboxes > 0 || s.opts.Magic {
 		if _, err := seed.Fill(s.company, o); err != nil {
 			return err
 		}
@@ -135,7 +138,7 @@ func (s *Server) routes() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(SimulatedHeader, "true")
 		switch {
-		case strings.HasPrefix(r.URL.Path, "/admin/"):
+		case r.URL.Path == "/admin", strings.HasPrefix(r.URL.Path, "/admin/"):
 			api.ServeHTTP(w, r)
 		case r.URL.Path == "/" && r.Method == http.MethodGet:
 			w.Header().Set("Content-Type", "text/plain; charset=utf-8")

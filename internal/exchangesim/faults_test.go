@@ -195,8 +195,11 @@ func TestFences_OverlapIsAViolation(t *testing.T) {
 
 func TestMagicAddresses_NeedNoRule(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newClient(t, Options{Mailboxes: 1, Items: -1, Magic: true, BusyShare: NoBusyShare})
+		c := newClient(t, Options{Items: -1, Magic: true, BusyShare: NoBusyShare})
 		defer c.stop()
+		if n := len(c.sim.Company().Mailboxes()); n != len(faults.Magic()) {
+			t.Errorf("%d mailboxes, want one for each magic address", n)
+		}
 		for prefix, want := range map[string]string{
 			"denied403": "403 empty", "denied": "200 ErrorAccessDenied", "gone": "500 fault ErrorNonExistentMailbox", "slow": "200 NoError",
 			"moving": "200 ErrorMailboxMoveInProgress",
@@ -228,6 +231,25 @@ func TestBusyShare_IsOnByDefault(t *testing.T) {
 		}
 		if n := count(Options{BusyShare: NoBusyShare}); n != 0 {
 			t.Errorf("%d calls were busy although that was switched off", n)
+		}
+	})
+}
+
+// A rule may name an operation if and only if EWS is asked for it by that name.
+func TestOperations_AreThoseOfEWS(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(t, Options{Mailboxes: 1, Items: -1, BusyShare: NoBusyShare})
+		defer c.stop()
+		known := func(op string) bool {
+			return c.ews(envelope("", "<m:"+op+"/>"), basic(anna)) != "500 fault ErrorInvalidRequest"
+		}
+		for _, op := range faults.Operations {
+			if !known(op) {
+				t.Errorf("EWS does not know %s", op)
+			}
+		}
+		if known("GetItemz") {
+			t.Error("EWS knows every name")
 		}
 	})
 }

@@ -242,7 +242,7 @@ func TestAdd_RefusesWithTheField(t *testing.T) {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
-	for _, text := range []string{"", "H4 token", "E1 token", "H11 token", "H12 discovery", "E15 token", "T1 *", "H1 attempt=0", "H1 attempt=3-2", "H1 rate=x", "H1 colour=red", "H1 until=soon"} {
+	for _, text := range []string{"", "H4 token", "E1 token", "H11 token", "H12 discovery", "E15 token", "T1 *", "H4 GetItems", "H4 GetItem,Find", "H4 denied", "H1 attempt=0", "H1 attempt=3-2", "H1 rate=x", "H1 colour=red", "H1 until=soon"} {
 		if r, err := Parse(text); err == nil {
 			t.Errorf("Parse(%q) = %+v", text, r)
 		}

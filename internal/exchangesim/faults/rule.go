@@ -143,6 +143,11 @@ func (r *Rule) check(f Fault) error {
 	if r.When != Before && r.When != After {
 		return &FieldError{"when", fmt.Sprintf("%q is unknown", r.When), "use before or after"}
 	}
+	for _, op := range r.operations() {
+		if !slices.Contains(Operations, op) && !r.entra() {
+			return &FieldError{"operation", fmt.Sprintf("%q is not simulated", op), "use *, token, discovery or " + strings.Join(Operations, ", ")}
+		}
+	}
 	if f.ID[0] == 'T' && !r.entra() {
 		return &FieldError{"operation", f.ID + " is a fault of the token service", "use token or discovery"}
 	}
@@ -184,6 +189,13 @@ func (t Then) fitsEntra() bool {
 	given := t.Status != 0 || t.AADSTS != 0 || t.Special == GzipBomb || t.Special == HugeBody
 	return t.Code == "" && !t.Close && !t.Chunked && t.Special != IllegalCharacters &&
 		(given || t.Cut == 0 && t.Trickle == 0 && (t.Delay > 0 || t.Hang || t.Reset))
+}
+
+// Operations are the EWS operations that a rule may name: those that the simulator knows.
+var Operations = []string{
+	"GetFolder", "FindFolder", "SyncFolderHierarchy", "SyncFolderItems", "FindItem", "GetItem", "CreateItem", "UpdateItem",
+	"DeleteItem", "MoveItem", "CopyItem", "ResolveNames", "GetRoomLists", "GetRooms", "GetServerTimeZones",
+	"GetUserAvailability", "Subscribe", "Unsubscribe", "GetStreamingEvents", "GetEvents",
 }
 
 // operations is nil when the rule hits every EWS operation.

@@ -17,7 +17,7 @@ const DefaultDomain = "contoso.example"
 // Options describes the company. Zero fields have the defaults below.
 type Options struct {
 	Seed      uint64
-	Mailboxes int    // four of five are people, the others rooms; 200 when 0
+	Mailboxes int    // four of five are people, the others rooms; 200 when 0, none when negative
 	Items     int    // appointments and series of each mailbox's own; 20 when 0, none when negative
 	Domain    string // DefaultDomain when empty
 	// Magic lists beginnings of addresses, such as "busy": each gets one mailbox more, PREFIX@domain.
@@ -40,8 +40,9 @@ func (o Options) withDefaults() Options {
 		if o.Mailboxes == 0 {
 			o.Mailboxes = 200
 		}
-		o.Rooms = o.Mailboxes / 5
-		o.People = o.Mailboxes - o.Rooms
+		n := max(o.Mailboxes, 0)
+		o.Rooms = n / 5
+		o.People = n - o.Rooms
 	}
 	if o.Items == 0 {
 		o.Items = 20
