@@ -27,7 +27,7 @@ func (s *server) remove(how, ids string) answer {
 	return s.call(`<m:DeleteItem DeleteType="` + how + `" SendMeetingCancellations="SendToNone"><m:ItemIds>` + ids + `</m:ItemIds></m:DeleteItem>`)
 }
 
-const weekly = `<t:CalendarItem><t:Subject>Weekly</t:Subject><t:Start>2026-03-02T10:00:00Z</t:Start><t:End>2026-03-02T11:00:00Z</t:End><t:Recurrence>` +
+const weekly = `<t:CalendarItem><t:Subject>Weekly</t:Subject><t:Start>2026-03-02T10:00:00Z</t:Start><t:End>2026-03-02T11:00:00Z</t:End><t:Location>Room A</t:Location><t:Recurrence>` +
 	`<t:WeeklyRecurrence><t:Interval>1</t:Interval><t:DaysOfWeek>Monday</t:DaysOfWeek></t:WeeklyRecurrence>` +
 	`<t:NumberedRecurrence><t:StartDate>2026-03-02</t:StartDate><t:NumberOfOccurrences>4</t:NumberOfOccurrences></t:NumberedRecurrence></t:Recurrence></t:CalendarItem>`
 
