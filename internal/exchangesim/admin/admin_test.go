@@ -101,7 +101,11 @@ func (w *world) mailboxes() {
 		t.Error("an old SyncState is still good")
 	}
 	w.do("DELETE", "/admin/mailboxes/user0007@contoso.example", "", 204)
-	w.do("GET", "/admin/mailboxes/user0007@contoso.example", "", 404)
+	w.do("GET", "/admin/mailboxes/user0005@contoso.example", "", 200)
+	w.do("DELETE", "/admin/mailboxes/user0005@contoso.example", "", 204) // a gap is not filled
+	w.do("POST", "/admin/mailboxes", `{"people": 1}`, 201)
+	w.do("GET", "/admin/mailboxes/user0005@contoso.example", "", 404)
+	w.do("GET", "/admin/mailboxes/user0007@contoso.example", "", 200)
 }
 
 func (w *world) items() {

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 
 	"roomsync/internal/exchangesim/faults"
@@ -96,9 +97,9 @@ func (a *api) addMailboxes(r *http.Request) (any, error) {
 	if in.Seed == 0 {
 		in.Seed = a.Seed
 	}
-	people, rooms := a.seeded()
+	person, room := a.seeded()
 	made, err := seed.Fill(a.Company, seed.Options{
-		Seed: in.Seed, People: in.People, Rooms: in.Rooms, Items: in.Items, FromPerson: people, FromRoom: rooms,
+		Seed: in.Seed, People: in.People, Rooms: in.Rooms, Items: in.Items, FromPerson: person, FromRoom: room,
 	})
 	if err != nil {
 		return nil, err
@@ -123,15 +124,18 @@ func (a *api) addOne(in newMailboxes) (any, error) {
 	return created{a.show(m, nil)}, nil
 }
 
-// seeded counts the people and rooms that bear seeded addresses, to number new ones after them.
-func (a *api) seeded() (people, rooms int) {
-	for a.Company.Mailbox(seed.Person(people+1, seed.DefaultDomain)) != nil {
-		people++
+// seeded is the highest number of a person and of a room with a seeded address, to number new ones after them.
+func (a *api) seeded() (person, room int) {
+	for _, m := range a.Company.Mailboxes() {
+		local, _, _ := strings.Cut(m.Address, "@")
+		if n, err := strconv.Atoi(strings.TrimPrefix(local, "user")); err == nil && m.Address == seed.Person(n, seed.DefaultDomain) {
+			person = max(person, n)
+		}
+		if n, err := strconv.Atoi(strings.TrimPrefix(local, "room")); err == nil && m.Address == seed.Room(n, seed.DefaultDomain) {
+			room = max(room, n)
+		}
 	}
-	for a.Company.Mailbox(seed.Room(rooms+1, seed.DefaultDomain)) != nil {
-		rooms++
-	}
-	return people, rooms
+	return person, room
 }
 
 func (a *api) getMailbox(r *http.Request) (any, error) {

@@ -130,3 +130,19 @@ func TestCallsChanged(t *testing.T) {
 		t.Error("the channel is used twice")
 	}
 }
+
+// Calls for nobody's mailbox share nothing that could be overrun.
+func TestViolation_NotWithoutAMailbox(t *testing.T) {
+	e := New(Options{MaxConcurrent: 1})
+	if _, err := e.Add(Rule{Fault: "H4", Attempt: Attempts{1, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; n <= 3; n++ {
+		c := call("", "GetServerTimeZones", n)
+		c.Fence = string(rune('0' + n))
+		e.Before(c)
+	}
+	if v := e.Violations(); len(v) != 0 {
+		t.Errorf("violations %+v", v)
+	}
+}
