@@ -271,8 +271,13 @@ func content(res *http.Response, body string) []string {
 		return jsonWords(body)
 	case strings.Contains(body, "2003/05/soap-envelope"):
 		return []string{"soap 1.2"}
+	case strings.HasPrefix(body, "\xff\xfe<\x00") && strings.Contains(kind, "utf-16"):
+		return []string{"utf-16"}
 	case !strings.Contains(body, "Envelope>"):
 		return []string{"xml without an end"}
+	}
+	if strings.HasPrefix(body, "\xef\xbb\xbf") {
+		words = append(words, "byte order mark")
 	}
 	if m := faulted.FindStringSubmatch(body); m != nil {
 		words = append(words, "fault "+m[1])
@@ -289,6 +294,15 @@ func content(res *http.Response, body string) []string {
 	}
 	if m := backOff.FindStringSubmatch(body); m != nil {
 		words = append(words, "back-off="+m[1])
+	}
+	if n := strings.Count(body, "<t:Create>"); n > 5 { // anna has five
+		words = append(words, fmt.Sprint(n, " changes"))
+	}
+	if strings.Contains(body, "<m:IncludesLastItemInRange>false<") {
+		words = append(words, "not the last")
+	}
+	if at, err := http.ParseTime(res.Header.Get("Date")); err == nil && time.Since(at).Abs() > time.Minute {
+		words = append(words, (-time.Since(at)).Round(time.Minute).String()+" off")
 	}
 	if strings.Contains(body, "&#xB;") {
 		words = append(words, "illegal character")

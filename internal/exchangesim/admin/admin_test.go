@@ -10,11 +10,13 @@ import (
 	"math/big"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"roomsync/internal/exchangesim/entra"
+	"roomsync/internal/exchangesim/faults"
 	"roomsync/internal/exchangesim/hook"
 )
 
@@ -43,6 +45,24 @@ func TestDocument_HasEveryRouteAndNoOther(t *testing.T) {
 	}
 	for op := range listed {
 		t.Errorf("%s is in the document only", op)
+	}
+}
+
+func TestDocument_ListsEverySpecial(t *testing.T) {
+	var doc struct {
+		Components struct {
+			Schemas struct {
+				Then struct {
+					Properties struct{ Special struct{ Enum []string } }
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(document, &doc); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := doc.Components.Schemas.Then.Properties.Special.Enum, faults.Specials(); !slices.Equal(got, want) {
+		t.Errorf("the document has %q, the simulator %q", got, want)
 	}
 }
 

@@ -54,9 +54,9 @@ var catalog = []Fault{
 	{ID: "H25", Title: "407 proxy authentication", Then: []Then{header(407, "Proxy-Authenticate", `Basic realm="proxy"`)}},
 	{ID: "H26", Title: "404, 410, 405, 413 or 415", Then: []Then{status(404), status(410), status(405), status(413), status(415)}},
 	{ID: "H27", Title: "456, the user is blocked", Then: []Then{status(456)}},
-	{ID: "H28", Title: "odd framing: byte order mark, UTF-16, duplicate headers"},
+	{ID: "H28", Title: "byte order mark, UTF-16", When: After, Then: []Then{{Special: ByteOrderMark}, {Special: UTF16}}},
 	{ID: "H29", Title: "HTTP/2 GOAWAY or RST_STREAM"},
-	{ID: "H30", Title: "server's Date is off by minutes"},
+	{ID: "H30", Title: "server's Date is ten minutes ahead, or behind", Then: []Then{{DateSkew: 600 * second}, {DateSkew: -600 * second}}},
 
 	{ID: "E1", Title: "ErrorServerBusy with BackOffMilliseconds, as fault and as response", Then: []Then{
 		{Code: "ErrorServerBusy", Form: SOAPFault, BackOff: 5 * second},
@@ -86,8 +86,9 @@ var catalog = []Fault{
 	{ID: "E16", Title: "batch stopped in the middle: success, an error, ErrorBatchProcessingStopped for the rest",
 		Operation: "GetItem,CreateItem,UpdateItem,DeleteItem", Item: &Item{Position: 1, Rest: "ErrorBatchProcessingStopped"},
 		Then: response("ErrorMailboxStoreUnavailable")},
-	{ID: "E17", Title: "duplicate or contradicting changes in a page"},
-	{ID: "E18", Title: "sync that never ends"},
+	{ID: "E17", Title: "every change of a page twice", Operation: "SyncFolderItems", When: After, Then: []Then{{Special: DuplicateChanges}}},
+	{ID: "E18", Title: "sync that never ends: IncludesLastItemInRange is false for ever", Operation: "SyncFolderItems", When: After,
+		Then: []Then{{Special: NeverLast}}},
 	{ID: "E19", Title: "SyncState that changes without changes, or of 100 kB"},
 	{ID: "E20", Title: "storm of notifications"},
 	{ID: "E21", Title: "conflict on update", Operation: "UpdateItem", Item: first, Then: response("ErrorIrresolvableConflict", "ErrorStaleObject")},
@@ -105,7 +106,7 @@ var catalog = []Fault{
 	{ID: "E32", Title: "partial listing"},
 	{ID: "E33", Title: "unknown time zone"},
 	{ID: "E34", Title: "fewer properties than asked for"},
-	{ID: "E35", Title: "service down for a day"},
+	{ID: "E35", Title: "whole service down", Then: []Then{{Status: 503, RetryAfter: "600"}}},
 
 	{ID: "T1", Title: "wrong client secret", Then: aadsts(7000215)},
 	{ID: "T2", Title: "client secret expired", Then: aadsts(7000222)},

@@ -169,8 +169,8 @@ func (t Then) check(field string, r *Rule) error {
 		return &FieldError{field + ".form", fmt.Sprintf("%q is unknown", t.Form), "use fault or response"}
 	case t.Code != "" && !strings.HasPrefix(t.Code, "Error"):
 		return &FieldError{field + ".code", fmt.Sprintf("%q is no EWS response code", t.Code), "they begin with Error"}
-	case t.Special != "" && t.Special != GzipBomb && t.Special != HugeBody && t.Special != IllegalCharacters:
-		return &FieldError{field + ".special", fmt.Sprintf("%q is unknown", t.Special), "use gzip-bomb, huge-body or illegal-characters"}
+	case t.Special != "" && !slices.Contains(Specials(), t.Special):
+		return &FieldError{field + ".special", fmt.Sprintf("%q is unknown", t.Special), "use " + strings.Join(Specials(), ", ")}
 	case t.Delay < 0 || t.Trickle < 0 || t.BackOff < 0 || t.Cut < 0:
 		return &FieldError{field, "a negative span", "use 0 or more"}
 	case r.entra() && !t.fitsEntra():
@@ -187,8 +187,8 @@ func (r *Rule) entra() bool { return r.Operation == "token" || r.Operation == "d
 // fitsEntra says whether the token service can answer so: not with EWS codes, and it can spoil only what it is given.
 func (t Then) fitsEntra() bool {
 	given := t.Status != 0 || t.AADSTS != 0 || t.Special == GzipBomb || t.Special == HugeBody
-	return t.Code == "" && !t.Close && !t.Chunked && t.Special != IllegalCharacters &&
-		(given || t.Cut == 0 && t.Trickle == 0 && (t.Delay > 0 || t.Hang || t.Reset))
+	return t.Code == "" && !t.Close && !t.Chunked && spoilers[t.Special] == nil &&
+		(given || t.Cut == 0 && t.Trickle == 0 && (t.Delay > 0 || t.Hang || t.Reset || t.DateSkew != 0))
 }
 
 // Operations are the EWS operations that a rule may name: those that the simulator knows.

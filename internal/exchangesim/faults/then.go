@@ -1,13 +1,10 @@
 package faults
 
 import (
-	"bytes"
-	"compress/gzip"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"roomsync/internal/exchangesim/entra"
@@ -42,13 +39,6 @@ const (
 	ResponseMessage Form = "response"
 )
 
-// Bodies and changes that a rule can only name.
-const (
-	GzipBomb          = "gzip-bomb"          // 100 MB of spaces, compressed to 100 kB
-	HugeBody          = "huge-body"          // 32 MB of spaces after the beginning of an envelope
-	IllegalCharacters = "illegal-characters" // &#xB; in every subject of the true answer
-)
-
 // Then is what happens when a rule hits. Given in a rule, it is laid over the catalogue's: fields that are not set keep
 // the catalogue's value.
 type Then struct {
@@ -73,7 +63,8 @@ type Then struct {
 	Chunked bool     `json:"chunked,omitempty"` // with Cut: the body is sent in chunks, of which one is cut
 	Trickle Duration `json:"trickle,omitempty"` // time for each byte of the body
 
-	Special string `json:"special,omitempty"` // gzip-bomb, huge-body or illegal-characters
+	DateSkew Duration `json:"dateSkew,omitempty"` // how far the Date header is off
+	Special  string   `json:"special,omitempty"`  // one of Specials
 }
 
 // over lays t over the catalogue's entry d.
@@ -97,6 +88,7 @@ func (t Then) over(d Then) Then {
 	pick(&t.Close, d.Close)
 	pick(&t.Chunked, d.Chunked)
 	pick(&t.Trickle, d.Trickle)
+	pick(&t.DateSkew, d.DateSkew)
 	pick(&t.Special, d.Special)
 	return t
 }
@@ -141,28 +133,15 @@ const forever = 1000 * time.Hour
 // FaultHeader names the fault in the answer that it shaped, for people who look.
 const FaultHeader = "X-Simulated-Fault"
 
-// SpoilHeader tells what is to be done to the true answer's bytes, which the EWS part knows nothing of: the simulator
-// takes it out and hands it to Spoil.
-const SpoilHeader = "X-Simulated-Spoil"
-
-// Spoil changes an answer's body as the value of SpoilHeader says, and tells whether the connection is to be cut in the
-// middle of a chunk after it.
-func Spoil(how string, body []byte) (spoilt []byte, cut bool) {
-	if how == IllegalCharacters {
-		return spoilSubjects(body), false
-	}
-	if n, err := strconv.Atoi(how); err == nil {
-		return body[:min(n, len(body))], true
-	}
-	return body, false
-}
-
 func (t Then) headers(a *hook.Answer, now time.Time) {
 	if a.Header == nil {
 		a.Header = http.Header{}
 	}
 	for k, v := range t.Headers {
 		a.Header.Set(k, v)
+	}
+	if t.DateSkew != 0 {
+		a.Header.Set("Date", now.Add(t.DateSkew.Std()).UTC().Format(http.TimeFormat))
 	}
 	if t.RetryAfter == "" {
 		return
@@ -181,65 +160,6 @@ func (t Then) backOff() time.Duration { return time.Duration(t.BackOff).Truncate
 
 func (t Then) itemFault() *hook.ItemFault {
 	return &hook.ItemFault{Code: t.Code, Message: t.Message, BackOff: t.backOff(), Inner: t.Inner}
-}
-
-func (t Then) special(a *hook.Answer) {
-	a.CutAfter = t.Cut
-	if t.Chunked && t.Cut > 0 {
-		a.CutAfter = 0
-		a.Header.Set(SpoilHeader, strconv.Itoa(t.Cut))
-	}
-	switch t.Special {
-	case GzipBomb:
-		a.Status, a.Body = http.StatusOK, gzipBomb()
-		a.Header.Set("Content-Type", "text/xml; charset=utf-8")
-		a.Header.Set("Content-Encoding", "gzip")
-	case HugeBody:
-		a.Status, a.Body = http.StatusOK, hugeBody()
-		a.Header.Set("Content-Type", "text/xml; charset=utf-8")
-	case IllegalCharacters:
-		a.Header.Set(SpoilHeader, IllegalCharacters)
-	}
-}
-
-const envelopeStart = `<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>`
-
-var hugeBody = sync.OnceValue(func() []byte {
-	return append([]byte(envelopeStart), bytes.Repeat([]byte(" "), 32<<20)...)
-})
-
-// gzipBomb is an envelope's beginning and one hundred times the same compressed megabyte: gzip members may follow each
-// other (RFC 1952, section 2.2).
-var gzipBomb = sync.OnceValue(func() []byte {
-	return append(zipped([]byte(envelopeStart)), bytes.Repeat(zipped(bytes.Repeat([]byte(" "), 1<<20)), 100)...)
-})
-
-func zipped(b []byte) []byte {
-	var out bytes.Buffer
-	w := gzip.NewWriter(&out)
-	_, _ = w.Write(b) // writes to a buffer do not fail
-	_ = w.Close()
-	return out.Bytes()
-}
-
-// spoilSubjects puts a character reference into each subject that XML 1.0 forbids and Exchange writes nevertheless.
-func spoilSubjects(body []byte) []byte {
-	const open, spoilt = "Subject>", "&#xB;"
-	var out bytes.Buffer
-	out.Grow(len(body) + 64)
-	for {
-		i := bytes.Index(body, []byte(open))
-		if i < 0 {
-			out.Write(body)
-			return out.Bytes()
-		}
-		end := i + len(open)
-		out.Write(body[:end])
-		if tag := bytes.LastIndexByte(body[:i], '<'); tag >= 0 && !bytes.ContainsAny(body[tag+1:i], "/ >") {
-			out.WriteString(spoilt)
-		}
-		body = body[end:]
-	}
 }
 
 // toldToWait is how long the answer asks the client to stay away, 0 when it does not, or with a value that no client
