@@ -130,17 +130,23 @@ func TestAssertion_Refusals(t *testing.T) {
 			}
 		})
 	}
-	late := New(Options{Now: func() time.Time { return now.Add(2 * time.Hour) }}) // after the certificate's own end
-	lateSrv := httptest.NewServer(late)
-	defer lateSrv.Close()
-	if err := late.AddCertificate(cert); err != nil {
+}
+
+func TestAssertion_CertificateHasExpired(t *testing.T) {
+	now := time.Now().Add(2 * time.Hour)
+	s := New(Options{Now: func() time.Time { return now }})
+	srv := httptest.NewServer(s)
+	defer srv.Close()
+	cert, key := certificate(t) // good for an hour
+	if err := s.AddCertificate(cert); err != nil {
 		t.Fatal(err)
 	}
-	good["aud"] = lateSrv.URL + "/sim-tenant/oauth2/v2.0/token"
-	v := form("client_assertion", sign(t, key, cert, with("exp", now.Add(3*time.Hour).Unix())), "client_assertion_type", assertionType)
+	v := form("client_assertion", sign(t, key, cert, map[string]any{
+		"aud": srv.URL + "/sim-tenant/v2.0", "iss": DefaultAppID, "sub": DefaultAppID, "nbf": now.Unix(), "exp": now.Add(time.Minute).Unix(),
+	}), "client_assertion_type", assertionType)
 	v.Del("client_secret")
-	if _, doc := ask(t, lateSrv, DefaultTenant, v); doc["error_codes"].([]any)[0] != 1000502.0 {
-		t.Errorf("expired certificate: %v", doc)
+	if _, doc := ask(t, srv, DefaultTenant, v); doc["error_codes"].([]any)[0] != 1000502.0 {
+		t.Errorf("%v", doc)
 	}
 }
 
