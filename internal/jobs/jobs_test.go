@@ -111,6 +111,7 @@ func TestJudge(t *testing.T) {
 		{Fact{Status: 500, Kind: "http"}, Transient},
 		{Fact{Status: 200, Kind: "malformed"}, Transient},
 		{Fact{Kind: "tls"}, Bug},
+		{Fact{Kind: "malformed"}, Bug},
 		{Fact{Kind: "transport"}, Transient},
 		{Fact{Kind: "token", Code: "invalid_client", Status: 401}, Credentials},
 		{Fact{Kind: "token", Code: "temporarily_unavailable", Status: 400}, Throttled},

@@ -140,6 +140,9 @@ func judgeKind(f Fact) Verdict {
 	case "tls":
 		return Verdict{Bug, ScopeServer, "tls"} // configuration: verification is never skipped
 	case "malformed", "oversize":
+		if f.Status == 0 { // nothing was sent: the address or the settings make no request
+			return Verdict{Bug, ScopeMailbox, f.Kind}
+		}
 		return Verdict{Transient, ScopeServer, f.Kind}
 	case "":
 		return Verdict{Transient, ScopeMailbox, "unknown"}

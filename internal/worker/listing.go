@@ -153,7 +153,7 @@ func (r *run) tellSeries(ctx context.Context, some, listed []calsync.Appointment
 		case m.Err == nil && (t.anew || shadow[m.Appointment.ID] != m.Appointment.ChangeKey):
 			kind := kindFor(shadow, m.Appointment.ID)
 			t.changes = append(t.changes, calsync.Series(kind, m.Appointment, listed, t.window, r.fields()))
-		case m.Err != nil && judge(m.Err).Class != jobs.ItemConflict:
+		case m.Err != nil && !itemOnly(m.Err):
 			return m.Err
 		}
 	}

@@ -124,12 +124,18 @@ func (r *run) get(ctx context.Context, ids []string) (map[string]calsync.Result,
 		return nil, err
 	}
 	for i, res := range results {
-		if res.Err != nil && judge(res.Err).Class != jobs.ItemConflict {
+		if res.Err != nil && !itemOnly(res.Err) {
 			return nil, res.Err
 		}
 		found[ids[i]] = res
 	}
 	return found, nil
+}
+
+// itemOnly reports whether an error in an item's place concerns that item alone. One that makes no sense does: the
+// answer around it was sound.
+func itemOnly(f *calsync.Fault) bool {
+	return f.Kind == calsync.FaultMalformed || judge(f).Class == jobs.ItemConflict
 }
 
 // gone reports whether an item's error says that it is not there.

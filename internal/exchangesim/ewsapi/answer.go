@@ -24,8 +24,9 @@ type reply struct {
 	body      []byte
 }
 
-// gzipFrom is the size from which an answer is compressed for a client that accepts it.
-const gzipFrom = 1 << 10
+// gzipFrom is the size from which an answer is compressed for a client that accepts it: IIS's minFileSizeForComp,
+// https://learn.microsoft.com/iis/configuration/system.webserver/httpcompression.
+const gzipFrom = 2700
 
 // deliver sends an answer: the reply, or what the script says instead. It returns the HTTP status, 0 when nothing
 // was sent.
