@@ -110,3 +110,13 @@ func BenchmarkGetTen(b *testing.B) {
 	}
 	wire(b, New(c, Options{}), document(`<m:GetItem><m:ItemShape>`+allProperties+`</m:ItemShape><m:ItemIds>`+list+`</m:ItemIds></m:GetItem>`))
 }
+
+// BenchmarkHTTPAlone is what net/http costs without any EWS, to compare the others with.
+func BenchmarkHTTPAlone(b *testing.B) {
+	body := strings.Repeat("x", 1100)
+	wire(b, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Length", "1100")
+		_, _ = io.WriteString(w, body)
+	}), strings.Repeat("y", 1400))
+}

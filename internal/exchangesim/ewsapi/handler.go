@@ -4,6 +4,9 @@
 // a digest of Exchange's schema, answers have the form of recorded ones and validate against the schema, errors come
 // as SOAP Faults with HTTP 500 or as response messages with HTTP 200 just as Exchange sends them.
 // Where nothing is known of the real server, the code says so.
+//
+// It does not deliver mail: invitations, updates and cancellations reach nobody, so attendees' copies exist only where
+// somebody makes them. There are no attachments, no notifications and no search folders.
 package ewsapi
 
 import (
@@ -23,8 +26,8 @@ import (
 
 // Options configures the handler. The zero value lets everyone in, fails nothing and claims to be Exchange 2019.
 type Options struct {
-	// Auth decides who may sign in. When nil, everyone may act as anyone; the user name of basic authentication, if
-	// given, is the caller's own mailbox.
+	// Auth decides who may sign in. When nil, everyone may impersonate anyone, and the user name of basic
+	// authentication, if given, is the caller's own mailbox.
 	Auth hook.Authenticator
 	// Interceptor scripts what goes wrong; nil for nothing.
 	Interceptor hook.Interceptor

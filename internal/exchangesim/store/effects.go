@@ -9,7 +9,8 @@ import (
 // EffectKind says what happened to an item.
 type EffectKind string
 
-// Kinds of effects. A move is one effect of the target folder with the item's new id.
+// Kinds of effects. A move is one effect of the target folder with the item's new id, except that moving to the deleted
+// items by deleting is a delete. A copy is a create. Changing or deleting an occurrence is an update of its series.
 const (
 	EffectCreate EffectKind = "create"
 	EffectUpdate EffectKind = "update"

@@ -217,6 +217,17 @@ func TestAllDayIsMidnightToMidnight(t *testing.T) {
 	}
 }
 
+// TestAllDayOfNoLength: an all-day event that ends where it begins lasts that day.
+func TestAllDayOfNoLength(t *testing.T) {
+	m := newMailboxT(t)
+	loc, _ := Location(DefaultZone)
+	midnight := time.Date(2026, 3, 9, 0, 0, 0, 0, loc).UTC()
+	it, err := m.Create(Actor{}, m.Calendar(), &Item{AllDay: true, Start: midnight, End: midnight})
+	if err != nil || !it.Start.Equal(midnight) || it.End.Sub(it.Start) != day {
+		t.Errorf("all day is %s to %s (%v)", it.Start, it.End, err)
+	}
+}
+
 func TestEffects(t *testing.T) {
 	m := newMailboxT(t)
 	changed := m.company.EffectsChanged()
