@@ -15,7 +15,8 @@ import (
 
 // auditor judges what ROOMS was told by what the simulator's own log says happened. It knows nothing of the engine.
 type auditor struct {
-	company *store.Company
+	company *store.Company // nil when it is elsewhere
+	log     func(since uint64) []store.Effect
 
 	mu      sync.Mutex
 	seen    map[string]bool    // event ids
@@ -40,7 +41,14 @@ type told struct {
 }
 
 func newAuditor(c *store.Company) *auditor {
-	return &auditor{company: c, seen: map[string]bool{}, items: map[string]*told{}, commits: map[string]commit{}, version: map[version]uint64{}}
+	a := newAuditorOf(c.Effects)
+	a.company = c
+	return a
+}
+
+// newAuditorOf judges by a log that may be that of another process. Without a company there is no settled.
+func newAuditorOf(log func(since uint64) []store.Effect) *auditor {
+	return &auditor{log: log, seen: map[string]bool{}, items: map[string]*told{}, commits: map[string]commit{}, version: map[version]uint64{}}
 }
 
 // take judges one event as it comes: its place in the mailbox's order, and each change's place in its item's.
@@ -113,7 +121,7 @@ func (a *auditor) change(d bus.Delivered, page events.CalendarChanged, c events.
 
 // made finds the effect that made a version, 0 for none.
 func (a *auditor) made(v version) uint64 {
-	for _, e := range a.company.Effects(a.effects) {
+	for _, e := range a.log(a.effects) {
 		a.version[version{e.ItemID, e.ChangeKey}] = e.Seq
 		a.effects = e.Seq
 	}
