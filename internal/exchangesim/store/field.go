@@ -69,6 +69,7 @@ var parts = []part{
 	{FieldRead, func(a, b *Item) bool { return a.IsRead == b.IsRead }, func(t, f *Item) { t.IsRead = f.IsRead }},
 	{FieldOther, sameOther, func(t, f *Item) {
 		t.Class, t.Organizer, t.ResponseRequested, t.NewTimeProposal, t.UID = f.Class, f.Organizer, f.ResponseRequested, f.NewTimeProposal, f.UID
+		t.RequestSent, t.Sequence = f.RequestSent, f.Sequence
 	}},
 }
 
@@ -105,5 +106,5 @@ func samePattern(a, b *Recurrence) bool {
 
 func sameOther(a, b *Item) bool {
 	return a.Class == b.Class && a.Organizer == b.Organizer && a.ResponseRequested == b.ResponseRequested &&
-		a.NewTimeProposal == b.NewTimeProposal && a.UID == b.UID && a.RequestSent == b.RequestSent
+		a.NewTimeProposal == b.NewTimeProposal && a.UID == b.UID && a.RequestSent == b.RequestSent && a.Sequence == b.Sequence
 }

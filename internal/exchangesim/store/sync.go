@@ -19,7 +19,12 @@ type logEntry struct {
 }
 
 const (
-	maxHistory    = 64
+	// maxPage is the most that one answer holds (MS-OXWSSYNC_R389).
+	maxPage = 512
+	// maxHistory bounds what an item remembers of its changes; only a client in the middle of a synchronization that
+	// sleeps through more than half of them could take an item it has for a new one.
+	maxHistory = 64
+	// maxTombstones bounds the deletions that a folder remembers. A state from before the oldest is too old.
 	maxTombstones = 20_000
 )
 
@@ -123,10 +128,13 @@ type Page struct {
 	Last    bool     // there are no more changes
 }
 
-// Sync returns at most limit changes of a folder since a state ("" for everything), without those of ignored items.
+// Sync returns at most limit (512 when less than 1) changes of a folder since a state ("" for everything), without those of ignored items.
 // A series' occurrences never show; a change of one is an update of the master. It fails with [ErrSyncState] for a
 // state that is not of this folder, is damaged, or is too old, and with [ErrSyncFolderNotFound].
 func (m *Mailbox) Sync(folderID, stateText string, limit int, ignore []string) (Page, error) {
+	if limit < 1 {
+		limit = maxPage
+	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	f, err := m.folder(folderID)

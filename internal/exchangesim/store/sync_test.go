@@ -78,6 +78,17 @@ func TestSync(t *testing.T) {
 	}
 }
 
+// TestSyncShowsEmptyUpdates: an update that changes nothing has a new change key and is no read flag change.
+func TestSyncShowsEmptyUpdates(t *testing.T) {
+	m := newMailboxT(t)
+	it := add(t, m, "a", now)
+	p, _ := syncAll(t, m, "", 0)
+	update(t, m, it.ID, func(*Item) {})
+	if _, all := syncAll(t, m, p.State, 0); kinds(all) != "Update a" || all[0].Item.ChangeKey == it.ChangeKey {
+		t.Errorf("changes: %s", kinds(all))
+	}
+}
+
 // TestSyncShowsOccurrencesAsTheirMaster: synchronization has no calendaring logic.
 func TestSyncShowsOccurrencesAsTheirMaster(t *testing.T) {
 	m := newMailboxT(t)
