@@ -15,9 +15,11 @@ func (r *request) readHeader() error {
 		}
 	}
 	if z := header.kid("TimeZoneContext").kid("TimeZoneDefinition"); z != nil {
-		if loc, ok := store.Location(z.attr("Id")); ok {
-			r.zone, r.zoneID = loc, z.attr("Id")
+		loc, ok := store.Location(z.attr("Id"))
+		if !ok {
+			return refuse("ErrorTimeZone") // a zone that is spelled out instead of named is not simulated
 		}
+		r.zone, r.zoneID = loc, z.attr("Id")
 	}
 	return r.impersonate(header.kid("ExchangeImpersonation").kid("ConnectingSID"))
 }

@@ -156,6 +156,8 @@ func TestZones(t *testing.T) {
 	if got := start(s.create(item(""))); got != "2026-07-01T08:00:00Z" {
 		t.Errorf("with the request's zone: %s", got)
 	}
+	s.soap = `<t:TimeZoneContext><t:TimeZoneDefinition Id="Mars Standard Time"/></t:TimeZoneContext>`
+	s.create(item("")).want("ErrorTimeZone")
 }
 
 func TestUpdate(t *testing.T) {
