@@ -21,8 +21,8 @@ import (
 	"roomsync/internal/exchangesim"
 )
 
-// cluster is the system in containers on a network of their own: NATS, the simulated Exchange and a dispatcher. Tests
-// add workers.
+// cluster is the system in containers on a network of their own: NATS, the simulated Exchange and a dispatcher. Each test
+// has one and adds workers.
 type cluster struct {
 	*images
 	net        *testcontainers.DockerNetwork
@@ -45,9 +45,6 @@ func startCluster(t *testing.T, im *images) *cluster {
 	c := &cluster{images: im}
 	var err error
 	c.net, err = network.New(t.Context())
-	if err != nil && !im.docker.Config().Config.RyukDisabled {
-		noDocker(t, err) // most likely the image of testcontainers' reaper cannot be pulled: TESTCONTAINERS_RYUK_DISABLED=true
-	}
 	must(t, err)
 	testcontainers.CleanupNetwork(t, c.net)
 	c.startNATS(t)
@@ -166,7 +163,7 @@ func (c *cluster) want(t *testing.T) {
 }
 
 // settled waits until ROOMS knows of everything, and fails if it was told anything wrong.
-func (c *cluster) settled(t *testing.T, patience time.Duration) {
+func (c *cluster) settled(t *testing.T) {
 	t.Helper()
 	eventually(t, patience, c.witness.settled)
 	c.witness.verdict(t)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -18,6 +19,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
+	"github.com/testcontainers/testcontainers-go/network"
 )
 
 // needDocker skips, or fails when ROOMSYNC_REQUIRE_DOCKER=1, where no engine for Linux containers answers.
@@ -40,7 +42,19 @@ func needDocker(t *testing.T) *testcontainers.DockerProvider {
 	if info.Info.OSType != "linux" {
 		noDocker(t, errors.New("the engine runs containers of "+info.Info.OSType+", not of Linux"))
 	}
+	needReaper(t)
 	return docker
+}
+
+// needReaper skips where testcontainers cannot start its own container, which cleans up after tests that died: its
+// image has to be pulled. The first network of a process starts it.
+func needReaper(t *testing.T) {
+	t.Helper()
+	probe, err := network.New(t.Context())
+	if err != nil {
+		noDocker(t, fmt.Errorf("%w (where no image can be pulled: TESTCONTAINERS_RYUK_DISABLED=true)", err))
+	}
+	must(t, probe.Remove(t.Context()))
 }
 
 func noDocker(t *testing.T, err error) {

@@ -17,6 +17,7 @@ import (
 
 	"roomsync/events"
 	"roomsync/internal/bus"
+	"roomsync/internal/exchangesim/faults"
 	"roomsync/internal/exchangesim/store"
 )
 
@@ -106,6 +107,22 @@ func (s *simAPI) effects(since uint64) ([]store.Effect, error) {
 	var answer struct{ Effects []store.Effect }
 	err := s.call("GET", fmt.Sprintf("effects?limit=100000&since=%d", since), nil, &answer)
 	return answer.Effects, err
+}
+
+// struck says how many calls the fault rules have yet to hit.
+func (s *simAPI) struck(want int) error {
+	var answer struct{ Rules []faults.Rule }
+	if err := s.call("GET", "faults", nil, &answer); err != nil {
+		return err
+	}
+	hit := 0
+	for _, r := range answer.Rules {
+		hit += int(r.Fired)
+	}
+	if hit < want {
+		return fmt.Errorf("%d of %d calls were hit", hit, want)
+	}
+	return nil
 }
 
 func (s *simAPI) violations() (list []json.RawMessage, err error) {
@@ -211,37 +228,33 @@ func (w *witness) verdict(t *testing.T) {
 	}
 }
 
-// settled says what ROOMS still lacks: a mailbox's first synchronization, an item's newest version, a deletion.
+// settled says what ROOMS still lacks: an item's newest version, a deletion, a mailbox's first synchronization.
 func (w *witness) settled() error {
 	addresses, err := w.sim.mailboxes()
 	if err != nil {
 		return err
 	}
-	alive := map[string]bool{}
+	if err := w.knows(addresses); err != nil {
+		return err
+	}
+	return w.knowsDeletions(addresses)
+}
+
+// knows says what of the mailboxes' items was not told as it is.
+func (w *witness) knows(addresses []string) error {
 	for _, address := range addresses {
 		items, err := w.sim.items(address)
 		if err != nil {
 			return err
 		}
-		for _, it := range items {
-			alive[it.ID] = true
-		}
-		if err := w.knows(address, items); err != nil {
+		if err := w.knowsItems(address, items); err != nil {
 			return err
-		}
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for id, changes := range w.told {
-		if last := changes[len(changes)-1]; !alive[id] && last.Kind != events.KindDeleted {
-			return fmt.Errorf("the deletion of %q was not told", last.Subject)
 		}
 	}
 	return nil
 }
 
-// knows says what of a mailbox was not told as it is.
-func (w *witness) knows(address string, items []simItem) error {
+func (w *witness) knowsItems(address string, items []simItem) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.complete[events.MailboxToken(address)] {
@@ -255,6 +268,28 @@ func (w *witness) knows(address string, items []simItem) error {
 		last := changes[len(changes)-1]
 		if last.ChangeKey != it.ChangeKey || last.Subject != it.Subject || last.Start == nil || !last.Start.Equal(it.Start) {
 			return fmt.Errorf("%s: %q was told as %q of %v", address, it.Subject, last.Subject, last.Start)
+		}
+	}
+	return nil
+}
+
+// knowsDeletions says what exists for ROOMS and no longer in a calendar.
+func (w *witness) knowsDeletions(addresses []string) error {
+	alive := map[string]bool{}
+	for _, address := range addresses {
+		items, err := w.sim.items(address)
+		if err != nil {
+			return err
+		}
+		for _, it := range items {
+			alive[it.ID] = true
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for id, changes := range w.told {
+		if last := changes[len(changes)-1]; !alive[id] && last.Kind != events.KindDeleted {
+			return fmt.Errorf("the deletion of %q was not told", last.Subject)
 		}
 	}
 	return nil
