@@ -34,12 +34,12 @@ func (b *Bus) Record(ctx context.Context, mb string) (jobs.Record, uint64, error
 // PutRecord stores a record if the mailbox's still stands at expect, and returns the sequence it has now.
 // [ErrConflict] says that it does not; any other error leaves it unknown whether it was stored.
 func (b *Bus) PutRecord(ctx context.Context, mb string, r *jobs.Record, expect uint64) (uint64, error) {
-	data, err := json.Marshal(r)
+	data, err := r.AppendJSON(nil)
 	if err != nil {
 		return 0, fmt.Errorf("bus: encode the record of %s: %w", mb, err)
 	}
-	seq, err := b.publish(ctx, &nats.Msg{Subject: subjectRecord + mb, Data: data}, int64(expect))
-	return seq, err
+	m := &nats.Msg{Subject: subjectRecord + mb, Data: data, Header: nats.Header{digestHeader: {r.Digest().String()}}}
+	return b.publish(ctx, m, int64(expect))
 }
 
 // MaxRecord is how many bytes a record may have.
@@ -66,10 +66,17 @@ func (b *Bus) UpdateRecord(ctx context.Context, mb string, change func(*jobs.Rec
 	}
 }
 
-// WatchRecords calls f for every record there is, then with ready set once, then for every change, until ctx ends.
-// f is called by one goroutine. A record that cannot be decoded is logged and left out.
-func (b *Bus) WatchRecords(ctx context.Context, f func(mb string, r *jobs.Record, stored time.Time), ready func()) error {
-	cfg := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy}
+// Digest headers of records and how to follow them.
+const digestHeader = "Roomsync-Digest"
+
+// WatchDigests calls f with the digest of every record there is and when it was stored, then ready once, then for every
+// change, until ctx ends. f is called by one goroutine.
+func (b *Bus) WatchDigests(ctx context.Context, f func(mb string, d jobs.Digest, stored time.Time), ready func()) error {
+	info, err := b.streams[StreamRecords].Info(ctx)
+	if err != nil {
+		return b.failure("watch the records", err)
+	}
+	cfg := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, HeadersOnly: true}
 	c, err := b.streams[StreamRecords].OrderedConsumer(ctx, cfg)
 	if err != nil {
 		return b.failure("watch the records", err)
@@ -79,11 +86,6 @@ func (b *Bus) WatchRecords(ctx context.Context, f func(mb string, r *jobs.Record
 		return b.failure("watch the records", err)
 	}
 	defer it.Stop()
-	info, err := b.streams[StreamRecords].Info(ctx)
-	if err != nil {
-		return b.failure("watch the records", err)
-	}
-	target := info.State.LastSeq
 	if info.State.Msgs == 0 {
 		ready()
 		ready = nil
@@ -96,25 +98,24 @@ func (b *Bus) WatchRecords(ctx context.Context, f func(mb string, r *jobs.Record
 		if err != nil {
 			return b.failure("watch the records", err)
 		}
-		seq := b.watched(m, f)
-		if ready != nil && seq >= target {
+		if seq := b.watched(m, f); ready != nil && seq >= info.State.LastSeq {
 			ready()
 			ready = nil
 		}
 	}
 }
 
-func (b *Bus) watched(m jetstream.Msg, f func(string, *jobs.Record, time.Time)) uint64 {
+func (b *Bus) watched(m jetstream.Msg, f func(string, jobs.Digest, time.Time)) uint64 {
 	md, err := m.Metadata()
 	if err != nil {
 		return 0
 	}
 	mb := strings.TrimPrefix(m.Subject(), subjectRecord)
-	var r jobs.Record
-	if err := json.Unmarshal(m.Data(), &r); err != nil {
-		b.log.Error().Str("mailbox", mb).Err(err).Msg("a record cannot be decoded")
+	d, err := jobs.ParseDigest(m.Headers().Get(digestHeader))
+	if err != nil {
+		b.log.Error().Str("mailbox", mb).Err(err).Msg("a record has no digest")
 		return md.Sequence.Stream
 	}
-	f(mb, &r, md.Timestamp)
+	f(mb, d, md.Timestamp)
 	return md.Sequence.Stream
 }

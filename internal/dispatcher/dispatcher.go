@@ -39,16 +39,7 @@ type Dispatcher struct {
 	ready atomic.Bool
 
 	mu    sync.Mutex
-	boxes map[string]box // what is known of each mailbox, by token
-}
-
-// box is what the sweeper needs of a record, and no more: there may be a hundred thousand.
-type box struct {
-	revision  uint64 // of the settings
-	enabled   bool
-	due       time.Time // when a token ought to have come, at the latest
-	state     jobs.State
-	throttled bool
+	boxes map[string]jobs.Digest // by mailbox token; there may be a hundred thousand
 }
 
 // New makes a dispatcher. Its bus must have been through Ensure.
@@ -65,7 +56,7 @@ func New(o Options) (*Dispatcher, error) {
 	if o.Parallel == 0 {
 		o.Parallel = 64
 	}
-	return &Dispatcher{opts: o, bus: o.Bus, log: o.Log, boxes: map[string]box{}}, nil
+	return &Dispatcher{opts: o, bus: o.Bus, log: o.Log, boxes: map[string]jobs.Digest{}}, nil
 }
 
 // Ready says why the dispatcher cannot do its work at the moment, or nothing.
@@ -105,28 +96,17 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 
 // follow keeps what is known of the records up to date.
 func (d *Dispatcher) follow(ctx context.Context, loaded chan struct{}) error {
-	return d.bus.WatchRecords(ctx, func(mb string, r *jobs.Record, stored time.Time) {
+	return d.bus.WatchDigests(ctx, func(mb string, g jobs.Digest, stored time.Time) {
+		if g.Due.IsZero() {
+			g.Due = stored
+		}
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		d.boxes[mb] = digest(r, stored)
+		d.boxes[mb] = g
 	}, func() {
 		d.ready.Store(true)
 		close(loaded)
 	})
-}
-
-func digest(r *jobs.Record, stored time.Time) box {
-	b := box{revision: r.Settings.Revision, enabled: r.Settings.Enabled, state: r.State, throttled: r.Throttled > 0}
-	b.due = r.NextPoll
-	if !r.Idle() {
-		b.due = stored // at once …
-	}
-	for _, t := range []time.Time{r.NotBefore, r.Lease} { // … but not before these
-		if t.After(b.due) {
-			b.due = t
-		}
-	}
-	return b
 }
 
 // wanted takes over every entry of the wanted set, many at once.
@@ -158,7 +138,7 @@ func (d *Dispatcher) current(e bus.MailboxEntry) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	b, ok := d.boxes[e.Token]
-	return ok && b.revision >= e.Revision
+	return ok && b.Revision >= e.Revision
 }
 
 // adopt copies an entry into its record, and wakes the mailbox if it is enabled.
@@ -238,7 +218,7 @@ func (d *Dispatcher) forgotten() []string {
 	var late []string
 	limit := d.bus.Now().Add(-d.opts.Grace)
 	for mb, b := range d.boxes {
-		if b.enabled && b.due.Before(limit) {
+		if b.Enabled && b.Due.Before(limit) {
 			late = append(late, mb)
 		}
 	}
@@ -257,11 +237,11 @@ func (d *Dispatcher) Count() Count {
 	var c Count
 	now := d.bus.Now()
 	for _, b := range d.boxes {
-		if !b.enabled {
+		if !b.Enabled {
 			continue
 		}
 		c.Enabled++
-		switch b.state {
+		switch b.State {
 		case jobs.StateNew:
 			c.New++
 		case jobs.StateOK:
@@ -273,10 +253,10 @@ func (d *Dispatcher) Count() Count {
 		case jobs.StateFailed:
 			c.Failed++
 		}
-		if b.throttled {
+		if b.Throttled {
 			c.Throttled++
 		}
-		if b.due.Before(now.Add(-d.opts.Grace)) {
+		if b.Due.Before(now.Add(-d.opts.Grace)) {
 			c.Late++
 		}
 	}

@@ -1,7 +1,6 @@
 package integration
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -54,7 +53,7 @@ func TestKill_NothingLostDoubledOrReordered(t *testing.T) {
 		t.Error(f)
 	}
 	for _, v := range s.sim.Faults().Violations() {
-		t.Error(fmt.Sprintf("violation: %+v", v))
+		t.Errorf("violation: %+v", v)
 	}
 	t.Logf("%d edits, %d kills: %d events with %d changes", edits, kills, audit.pages, audit.changes)
 	if kills < edits/1000 || audit.changes < edits/4 {
