@@ -9,13 +9,18 @@ package main
 
 import (
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"roomsync/internal/config"
 )
 
-func main() { os.Exit(config.Main(command())) }
+func main() {
+	signal.Ignore(syscall.SIGPIPE) // "demo | head" must not leave files behind: a write that fails ends it in order
+	os.Exit(config.Main(command()))
+}
 
 const long = `Shows roomsync at work: a simulated Exchange whose calendars keep changing, an embedded NATS server, a dispatcher,
 two workers, and a reader of the events in place of ROOMS, all in this process and on loopback addresses only.

@@ -36,7 +36,6 @@ type refusal struct {
 	since         time.Time
 	answer        string // what Exchange said, in short
 	hint          string
-	next          time.Time // when roomsync looks again
 }
 
 func newRooms(names map[string]string, guest string, l *lag) *rooms {
@@ -70,7 +69,7 @@ func (r *rooms) take(e events.Event, now time.Time) error {
 		return decode(e, func(a events.AccessDenied) { r.refuse(a, now) })
 	case events.TypeMailboxBlocked:
 		return decode(e, func(b events.MailboxBlocked) {
-			r.refuse(events.AccessDenied{Mailbox: b.Mailbox, Since: b.Since, Code: b.Code, Hint: b.Hint, NextCheck: b.NextCheck}, now)
+			r.refuse(events.AccessDenied{Mailbox: b.Mailbox, Since: b.Since, Code: b.Code, Hint: b.Hint}, now)
 		})
 	case events.TypeAccessRestored:
 		return decode(e, func(a events.AccessRestored) {
@@ -119,7 +118,7 @@ func (r *rooms) refuse(a events.AccessDenied, now time.Time) {
 	}
 	r.refused++
 	r.refusals[a.Mailbox] = refusal{
-		address: a.Mailbox, name: r.name(a.Mailbox), since: a.Since, answer: answer, hint: clean(a.Hint), next: a.NextCheck,
+		address: a.Mailbox, name: r.name(a.Mailbox), since: a.Since, answer: answer, hint: clean(a.Hint),
 	}
 	r.lag.refuse(a.Mailbox, true)
 	what := "refused: " + a.Hint

@@ -173,7 +173,7 @@ func refusals(p picture, w, h int) []row {
 			rows = append(rows, append(head, piece{strings.TrimPrefix(" · "+r.hint, " · "+r.answer), normal}))
 			continue
 		}
-		rows = append(rows, append(head, piece{" · " + r.address + ", next look " + r.next.Local().Format(time.TimeOnly), dim}))
+		rows = append(rows, append(head, piece{" · " + r.address + " since " + r.since.Local().Format(time.TimeOnly), dim}))
 		for _, l := range wrap(r.hint, w-2, 3) {
 			rows = append(rows, row{{"  " + l, normal}})
 		}

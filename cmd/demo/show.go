@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"syscall"
 	"time"
 
@@ -23,7 +22,6 @@ type display interface {
 
 // show runs the demo until ctx ends, or for o.duration.
 func show(ctx context.Context, o options, stdout, stderr io.Writer) error {
-	signal.Ignore(syscall.SIGPIPE) // "demo | head" must not leave files behind
 	out, each := stdout, func(events.Event) error { return nil }
 	if o.json {
 		lines := json.NewEncoder(stdout)

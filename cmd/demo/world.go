@@ -150,7 +150,7 @@ func (w *world) startNATS(ctx context.Context) error {
 	}
 	w.natsURL = w.nats.URL()
 	w.undo = append(w.undo, func() error { w.nats.Stop(); return nil })
-	w.log = zerolog.New(warnings(func(text string) { w.rooms.warn(time.Now(), text) })).Level(zerolog.WarnLevel)
+	w.log = w.logger()
 	w.bus, err = daemon.Connect(ctx, config.NATS{}, "roomsync demo", w.log, w.nats)
 	if err != nil {
 		return err
@@ -224,6 +224,11 @@ func (w *world) wantAll(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// logger puts what the parts warn of among the news.
+func (w *world) logger() zerolog.Logger {
+	return zerolog.New(warnings(func(text string) { w.rooms.warn(time.Now(), text) })).Level(zerolog.WarnLevel)
 }
 
 // warnings is a sink for a logger: it hands on what each line says.
