@@ -17,19 +17,20 @@ type options struct {
 	plain     bool
 	json      bool
 
-	recheck      time.Duration // between looks at a refused mailbox; an hour in real life
-	mend         time.Duration // until a refused mailbox gives access again
-	busyEvery    time.Duration // between two groups of mailboxes that ask for patience
-	busyFor      time.Duration // how long each of them does
-	busyAtOnce   int           // mailboxes in a group
-	patienceStop time.Duration // for a part to stop
+	recheck    time.Duration // between looks at a refused mailbox; an hour in real life
+	mend       time.Duration // until a refused mailbox gives access again
+	busyEvery  time.Duration // between two groups of mailboxes that ask for patience
+	busyFor    time.Duration // how long each of them does
+	busyAtOnce int           // mailboxes in a group
+	stop       time.Duration // for jobs in hand, when all stops
+	patience   time.Duration // for a part to stop
 }
 
 func defaults() options {
 	return options{
 		recheck: 10 * time.Second, mend: 20 * time.Second,
 		busyEvery: 12 * time.Second, busyFor: 8 * time.Second, busyAtOnce: 3,
-		patienceStop: 5 * time.Second,
+		stop: time.Second, patience: 5 * time.Second,
 	}
 }
 

@@ -5,7 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
+	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -23,6 +27,9 @@ import (
 
 // workers is how many workers share the mailboxes.
 const workers = 2
+
+// slots is how many mailboxes a worker looks at at once: few, as this machine does everybody's work.
+const slots = 16
 
 // world is everything that runs.
 type world struct {
@@ -100,7 +107,7 @@ func (w *world) stop() error {
 		select {
 		case <-p.done:
 			errs = append(errs, p.err)
-		case <-time.After(w.opts.patienceStop):
+		case <-time.After(w.opts.patience):
 			errs = append(errs, fmt.Errorf("%s does not stop", p.name))
 		}
 	}
@@ -134,7 +141,21 @@ func (w *world) startExchange() error {
 		return fmt.Errorf("simulated Exchange: %w", err)
 	}
 	w.simURL = "http://" + l.Addr().String()
-	w.run("simulated Exchange", func(ctx context.Context) error { return sim.Serve(ctx, l) })
+	w.run("simulated Exchange", func(ctx context.Context) error { return serve(ctx, sim.Handler(), l) })
+	w.run("edits", sim.Run)
+	return nil
+}
+
+// serve answers until ctx ends. It cuts its connections then: the workers have gone, and connections that they opened
+// and never used would hold an orderly shutdown up for seconds.
+func serve(ctx context.Context, h http.Handler, l net.Listener) error {
+	srv := &http.Server{
+		Handler: h, ReadHeaderTimeout: 10 * time.Second, BaseContext: func(net.Listener) context.Context { return ctx },
+	}
+	defer context.AfterFunc(ctx, func() { _ = srv.Close() })()
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
 	return nil
 }
 
@@ -185,17 +206,33 @@ func (w *world) startWorkers(context.Context) error {
 	args := []string{
 		"--http=off", "--ews-url=" + w.simURL + exchangesim.EWSPath, "--authority-url=" + w.simURL,
 		"--tenant-id=sim-tenant", "--app-id=sim-app", "--poll-interval=" + w.opts.poll.String(),
+		"--slots=" + strconv.Itoa(slots), "--booking-slots=" + strconv.Itoa(slots),
 	}
 	if err := config.Load(args, w.env(), &cfg); err != nil {
 		return err
 	}
 	cfg.AccessRecheck = w.opts.recheck // sooner than a real configuration may ask for
-	for i := range workers {
-		w.run(fmt.Sprintf("worker %d", i+1), func(ctx context.Context) error {
-			return daemon.Worker(ctx, cfg, w.log, daemon.Extra{InProcess: w.nats, Observe: w.observe})
+	x := daemon.Extra{InProcess: w.nats, Observe: w.observe, StopTimeout: w.opts.stop}
+	w.run("workers", func(ctx context.Context) error {
+		return together(ctx, workers, func(ctx context.Context) error { return daemon.Worker(ctx, cfg, w.log, x) })
+	})
+	return nil
+}
+
+// together runs f n times at once. When one ends, the others are asked to.
+func together(ctx context.Context, n int, f func(context.Context) error) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	errs := make([]error, n)
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() {
+			defer stop()
+			errs[i] = f(ctx)
 		})
 	}
-	return nil
+	all.Wait()
+	return errors.Join(errs...)
 }
 
 // env is an environment that holds the simulated app's secret and nothing else: what is set on this machine for a real

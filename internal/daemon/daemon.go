@@ -27,6 +27,8 @@ import (
 type Extra struct {
 	InProcess nats.InProcessConnProvider // instead of the configured NATS URL
 	Observe   func(worker.Outcome)
+	// StopTimeout is what jobs in hand get when a worker is to stop; the worker's own default when 0.
+	StopTimeout time.Duration
 	// Dispatcher is told of the dispatcher before it runs.
 	Dispatcher func(*dispatcher.Dispatcher)
 }
@@ -68,7 +70,7 @@ func Worker(ctx context.Context, c config.Worker, log zerolog.Logger, x Extra) e
 		return config.Usage(err)
 	}
 	w, err := worker.New(worker.Options{
-		Name: name, Bus: b, Calendar: cal, Log: log, Observe: x.Observe,
+		Name: name, Bus: b, Calendar: cal, Log: log, Observe: x.Observe, StopTimeout: x.StopTimeout,
 		PollInterval: c.PollInterval, AccessRecheck: c.AccessRecheck,
 		Slots: map[jobs.Lane]int{jobs.LanePoll: c.Slots, jobs.LaneBooking: c.BookingSlots, jobs.LaneNotify: c.BookingSlots},
 	})
