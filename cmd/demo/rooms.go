@@ -28,6 +28,7 @@ type rooms struct {
 	restored int
 	events   uint64
 	news     news
+	warned   map[string]time.Time // when each warning was last shown
 }
 
 // refusal is a mailbox that Exchange refuses.
@@ -39,7 +40,7 @@ type refusal struct {
 }
 
 func newRooms(names map[string]string, guest string, l *lag) *rooms {
-	return &rooms{names: names, guest: guest, lag: l, items: map[place]known{}, refusals: map[string]refusal{}}
+	return &rooms{names: names, guest: guest, lag: l, items: map[place]known{}, refusals: map[string]refusal{}, warned: map[string]time.Time{}}
 }
 
 // handle takes an event that arrived at that time. An error says that the event is not as the contract has it.
@@ -147,11 +148,18 @@ func (r *rooms) tell(now time.Time, notable bool, mailbox, what string) {
 	r.news.add(entry{at: now, notable: notable, who: r.name(mailbox), what: clean(what)})
 }
 
+// warnEvery is how often the same warning is shown: trouble that concerns every mailbox would hide all else.
+const warnEvery = 10 * time.Second
+
 // warn puts a warning of one of the parts among the news.
-func (r *rooms) warn(now time.Time, what string) {
+func (r *rooms) warn(now time.Time, message, detail string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.news.add(entry{at: now, notable: true, who: "warning", what: clean(what)})
+	if last, ok := r.warned[message]; ok && now.Sub(last) < warnEvery {
+		return
+	}
+	r.warned[message] = now
+	r.news.add(entry{at: now, notable: true, who: "warning", what: clean(message + detail)})
 }
 
 // view is what rooms shows.

@@ -111,7 +111,13 @@ func TestWarnings_SayWhatALogLineSays(t *testing.T) {
 	log := w.logger()
 	log.Info().Msg("not worth it")
 	log.Warn().Str("mailbox", "x").Err(errTest).Msg("token left")
-	if got := lines(r); got != "warning · token left: x: no luck" {
+	log.Warn().Str("mailbox", "y").Msg("token left")
+	log.Error().Msg("other")
+	if got := lines(r); got != "warning · token left: x: no luck\nwarning · other" {
 		t.Errorf("%q", got)
+	}
+	r.warn(time.Now().Add(warnEvery), "token left", "")
+	if n := len(r.view().news); n != 3 {
+		t.Errorf("%d entries after a while, want 3", n)
 	}
 }

@@ -37,11 +37,11 @@ func show(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	began := time.Now()
 	err = watch(ctx, w, newDisplay(out, o))
 	err = errors.Join(err, w.stop())
-	if errors.Is(err, syscall.EPIPE) {
+	_, failed := io.WriteString(out, closing(w, time.Since(began)))
+	if err = errors.Join(err, failed); errors.Is(err, syscall.EPIPE) {
 		return nil // whoever was reading has seen enough
 	}
-	_, failed := io.WriteString(out, closing(w, time.Since(began)))
-	return errors.Join(err, failed)
+	return err
 }
 
 func newDisplay(out io.Writer, o options) display {

@@ -265,11 +265,11 @@ func (w *world) wantAll(ctx context.Context) error {
 
 // logger puts what the parts warn of among the news.
 func (w *world) logger() zerolog.Logger {
-	return zerolog.New(warnings(func(text string) { w.rooms.warn(time.Now(), text) })).Level(zerolog.WarnLevel)
+	return zerolog.New(warnings(func(message, detail string) { w.rooms.warn(time.Now(), message, detail) })).Level(zerolog.WarnLevel)
 }
 
 // warnings is a sink for a logger: it hands on what each line says.
-type warnings func(text string)
+type warnings func(message, detail string)
 
 // Write implements [io.Writer].
 func (f warnings) Write(line []byte) (int, error) {
@@ -277,12 +277,12 @@ func (f warnings) Write(line []byte) (int, error) {
 	if err := json.Unmarshal(line, &said); err != nil {
 		return 0, err
 	}
-	text := said.Message
+	detail := ""
 	for _, more := range []string{said.Mailbox, said.Error} {
 		if more != "" {
-			text += ": " + more
+			detail += ": " + more
 		}
 	}
-	f(text)
+	f(said.Message, detail)
 	return len(line), nil
 }
