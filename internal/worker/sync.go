@@ -154,12 +154,13 @@ func mark(rec *jobs.Record, part []events.Change) {
 
 // messages makes the event of one part, and the step of the shadow that goes with it.
 func (r *run) messages(t told, part []events.Change) ([]jobs.Outgoing, error) {
-	data, err := json.Marshal(events.CalendarChanged{
+	page := events.CalendarChanged{
 		Mailbox: r.record().Settings.Address,
 		Reason:  t.reason,
 		Window:  events.Window{Start: t.window.From, End: t.window.To},
 		Changes: part,
-	})
+	}
+	data, err := page.AppendJSON(nil) // not through encoding/json, which would scan it all again
 	if err != nil {
 		return nil, fmt.Errorf("worker: encode an event: %w", err)
 	}

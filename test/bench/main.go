@@ -20,6 +20,7 @@ type plan struct {
 	latencies  []time.Duration
 	mailboxes  int
 	slots      int
+	interval   time.Duration
 	warm, span time.Duration
 	syncAlways bool
 	getBatch   int
@@ -37,6 +38,7 @@ func main() {
 	f.StringSliceVar(&p.scenarios, "scenario", []string{"poll", "changes"}, "poll: nothing has changed; changes: 50 appointments have")
 	f.DurationSliceVar(&p.latencies, "latency", []time.Duration{0, 80 * time.Millisecond}, "added to every answer of the simulator")
 	f.IntVar(&p.mailboxes, "mailboxes", 6000, "mailboxes polled as fast as possible")
+	f.DurationVar(&p.interval, "interval", time.Second, "between two polls of a mailbox; with the mailboxes it bounds the jobs per second that are asked for")
 	f.IntVar(&p.slots, "slots", 1000, "jobs at once")
 	f.DurationVar(&p.warm, "warm", 3*time.Second, "time not counted")
 	f.DurationVar(&p.span, "span", 10*time.Second, "time counted")

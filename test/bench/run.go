@@ -18,6 +18,7 @@ import (
 	"roomsync/events"
 	"roomsync/internal/bus"
 	"roomsync/internal/bus/embedded"
+	"roomsync/internal/calsync"
 	"roomsync/internal/dispatcher"
 	"roomsync/internal/ews"
 	"roomsync/internal/exchangesim"
@@ -37,12 +38,13 @@ type figures struct {
 	bytes          uint64
 	heap, rss      uint64
 	busiest        int
+	job, probe     time.Duration // of all jobs together
 }
 
 func (p *plan) run(ctx context.Context) error {
 	fmt.Printf("%s, %d CPUs, %d mailboxes, %d slots, NATS %s\n\n", runtime.Version(), runtime.NumCPU(), p.mailboxes, p.slots, map[bool]string{false: "default fsync", true: "sync_interval: always"}[p.syncAlways])
 	w := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "scenario\tlatency\tjobs/s\tchanges/s\tCPU µs/job\tallocs/job\tkB/job\theap MB\tRSS MB\tin flight\tfailed\t")
+	fmt.Fprintln(w, "scenario\tlatency\tjobs/s\tchanges/s\tCPU µs/job\tallocs/job\tkB/job\theap MB\tRSS MB\tin flight\tms/job\tin SyncFolderItems\tfailed\t")
 	for _, s := range p.scenarios {
 		for _, latency := range p.latencies {
 			f, err := p.measure(ctx, s, latency)
@@ -50,8 +52,8 @@ func (p *plan) run(ctx context.Context) error {
 				return fmt.Errorf("%s at %v: %w", s, latency, err)
 			}
 			n, sec := float64(max(f.jobs, 1)), f.took.Seconds()
-			fmt.Fprintf(w, "%s\t%v\t%.0f\t%.0f\t%.0f\t%.0f\t%.1f\t%d\t%d\t%d\t%d\t\n", f.scenario, f.latency, n/sec, float64(f.changes)/sec,
-				float64(f.cpu.Microseconds())/n, float64(f.mallocs)/n, float64(f.bytes)/n/1024, f.heap>>20, f.rss>>20, f.busiest, f.failures)
+			fmt.Fprintf(w, "%s\t%v\t%.0f\t%.0f\t%.0f\t%.0f\t%.1f\t%d\t%d\t%d\t%.1f\t%.1f\t%d\t\n", f.scenario, f.latency, n/sec, float64(f.changes)/sec,
+				float64(f.cpu.Microseconds())/n, float64(f.mallocs)/n, float64(f.bytes)/n/1024, f.heap>>20, f.rss>>20, f.busiest, f.job.Seconds()*1000/n, f.probe.Seconds()*1000/n, f.failures)
 			_ = w.Flush()
 		}
 	}
@@ -64,6 +66,7 @@ type bench struct {
 	bus               *bus.Bus
 	worker            *worker.Worker
 	jobs, failed, chg atomic.Int64
+	took, asked       atomic.Int64      // nanoseconds of all jobs, and of them in requests to Exchange
 	cursors           map[string]string // of the calendars while they were empty
 }
 
@@ -135,12 +138,12 @@ func (b *bench) start(ctx context.Context, natsURL, simURL, scenario string) (st
 	if err != nil {
 		return nil, err
 	}
-	interval := time.Millisecond
+	interval := b.plan.interval
 	if scenario == "changes" {
 		interval = time.Hour
 	}
 	b.worker, err = worker.New(worker.Options{
-		Name: "bench", Bus: wb, Calendar: cal, Log: zerolog.Nop(), PollInterval: interval, Observe: b.observe,
+		Name: "bench", Bus: wb, Calendar: timed{cal, &b.asked}, Log: zerolog.Nop(), PollInterval: interval, Observe: b.observe,
 		Slots: map[jobs.Lane]int{jobs.LanePoll: b.plan.slots},
 	})
 	if err != nil {
@@ -153,9 +156,22 @@ func (b *bench) start(ctx context.Context, natsURL, simURL, scenario string) (st
 	return func() { cancel(); done.Wait(); db.Close(); wb.Close(); b.bus.Close() }, nil
 }
 
+// timed measures the time that polls spend in requests to Exchange.
+type timed struct {
+	calsync.Reader
+	total *atomic.Int64
+}
+
+func (t timed) Probe(ctx context.Context, target calsync.Target, cursor string, max int) (calsync.Delta, error) {
+	began := time.Now()
+	defer func() { t.total.Add(int64(time.Since(began))) }()
+	return t.Reader.Probe(ctx, target, cursor, max)
+}
+
 func (b *bench) observe(o worker.Outcome) {
 	b.jobs.Add(1)
 	b.chg.Add(int64(o.Changes))
+	b.took.Add(int64(o.Took))
 	if o.Code != "" {
 		b.failed.Add(1)
 	}
@@ -257,6 +273,7 @@ func (b *bench) count(ctx context.Context) (figures, error) {
 	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
+	took, asked := b.took.Load(), b.asked.Load()
 	jobs, failed, changes, cpu, began := b.jobs.Load(), b.failed.Load(), b.chg.Load(), cpuTime(), time.Now()
 	busiest := 0
 	for time.Since(began) < b.plan.span {
@@ -266,6 +283,7 @@ func (b *bench) count(ctx context.Context) (figures, error) {
 		busiest = max(busiest, b.worker.Busy())
 	}
 	f := figures{jobs: b.jobs.Load() - jobs, failures: b.failed.Load() - failed, changes: b.chg.Load() - changes, took: time.Since(began), cpu: cpuTime() - cpu, busiest: busiest}
+	f.job, f.probe = time.Duration(b.took.Load()-took), time.Duration(b.asked.Load()-asked)
 	runtime.ReadMemStats(&after)
 	f.mallocs, f.bytes, f.heap, f.rss = after.Mallocs-before.Mallocs, after.TotalAlloc-before.TotalAlloc, after.HeapInuse, resident()
 	return f, nil
