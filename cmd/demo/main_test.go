@@ -168,3 +168,30 @@ func TestWorld_APartThatFailsEndsTheDemo(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestWorld_AccessComesBack(t *testing.T) {
+	inEmptyTemp(t)
+	o := defaults()
+	o.mailboxes, o.poll, o.mend, o.recheck = minMailboxes, time.Second, time.Second, 500*time.Millisecond
+	back := make(chan string, 1)
+	w, err := start(t.Context(), o, func(e events.Event) error {
+		if e.Type == events.TypeAccessRestored {
+			back <- e.Subject
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case mailbox := <-back:
+		if mailbox != events.MailboxToken(w.cast.mended) {
+			t.Errorf("access is back to %s, not to %s", mailbox, w.cast.mended)
+		}
+	case <-time.After(time.Minute):
+		t.Error("access did not come back within a minute")
+	}
+	if err := w.stop(); err != nil {
+		t.Error(err)
+	}
+}

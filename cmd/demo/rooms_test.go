@@ -48,12 +48,13 @@ func TestRooms_RemembersWhatItWasTold(t *testing.T) {
 	send(t, r, events.TypeCalendarChanged, page(ann, events.ReasonChange, meeting(func(c *events.Change) { c.ChangeKey, c.Location = "v2", "Rigi" })), monday)
 	send(t, r, events.TypeCalendarChanged, page(ann, events.ReasonChange, events.Change{Kind: events.KindDeleted, ItemID: "x"}), monday)
 	send(t, r, events.TypeCalendarChanged, page(bob, events.ReasonChange, meeting(func(c *events.Change) { c.Subject = "\x1b[2JHi\nthere" })), monday)
+	send(t, r, events.TypeCalendarChanged, page(ann, events.ReasonChange, events.Change{Kind: events.KindDeleted, ItemID: "x"}), monday)
 	want := "Ann Archer · calendar read, 1 appointments\nAnn Archer · Budget review now in Rigi\nAnn Archer · Budget review cancelled\n" +
-		bob + " · [2JHi there added, Tue 10:00–11:00"
+		bob + " · [2JHi there added, Tue 10:00–11:00\nAnn Archer · an appointment cancelled"
 	if got := lines(r); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
-	if v := r.view(); v.events != 5 || v.news[1].notable || !v.news[3].notable {
+	if v := r.view(); v.events != 6 || v.news[1].notable || !v.news[3].notable {
 		t.Errorf("%+v", v)
 	}
 	if s := l.since(time.Time{}); s.n != 1 || s.p50 != time.Second {
@@ -82,6 +83,8 @@ func TestRooms_RefusalsBeginAndEnd(t *testing.T) {
 		t.Errorf("%+v", v)
 	}
 	expect(t, l, account{Edits: 1, Refused: 1})
+	l.edited(store.Effect{Kind: store.EffectUpdate, Mailbox: ann, ItemID: "x", ChangeKey: "w", Time: monday})
+	expect(t, l, account{Edits: 2, Refused: 1, Waiting: 1})
 }
 
 func TestRooms_AnEventAgainstTheContractIsAnError(t *testing.T) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -29,6 +30,8 @@ func casting(all []*store.Mailbox) cast {
 			c.busy = append(c.busy, m.Address)
 		}
 	}
+	r := rand.New(rand.NewPCG(uint64(n), 0)) // rooms and people mixed, alike in every run
+	r.Shuffle(len(c.busy), func(i, j int) { c.busy[i], c.busy[j] = c.busy[j], c.busy[i] })
 	return c
 }
 
@@ -60,7 +63,7 @@ func (c cast) play(ctx context.Context, o options, e *faults.Engine) error {
 		case <-busy.C:
 			for range min(o.busyAtOnce, len(c.busy)) {
 				e.Throttle(c.busy[next%len(c.busy)], o.busyFor)
-				next += 7 // some here, some there
+				next++
 			}
 		}
 	}
