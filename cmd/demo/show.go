@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"syscall"
 	"time"
 
@@ -22,6 +23,8 @@ type display interface {
 
 // show runs the demo until ctx ends, or for o.duration.
 func show(ctx context.Context, o options, stdout, stderr io.Writer) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP) // the terminal was closed: go in order, too
+	defer stop()
 	out, each := stdout, func(events.Event) error { return nil }
 	if o.json {
 		lines := json.NewEncoder(stdout)
