@@ -59,7 +59,6 @@ var only = map[string][]string{
 	"roomsync/internal/exchangesim":         {"internal/exchangesim", "internal/testenv", "test/", "cmd/exchangesim", "cmd/demo"},
 	"roomsync/internal/testenv":             {"test/", "cmd/demo"},
 	"pgregory.net/rapid":                    {},
-	"go.uber.org/goleak":                    {},
 	"github.com/santhosh-tekuri/jsonschema": {},
 }
 

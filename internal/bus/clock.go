@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"roomsync/events"
 )
 
 // clock estimates the queue server's clock. Schedules fire by that clock, and leases and waits of many workers are
@@ -29,7 +31,7 @@ func (b *Bus) Now() time.Time {
 
 // SyncClock measures the server's clock anew.
 func (b *Bus) SyncClock(ctx context.Context) error {
-	s, ok := b.streams[StreamRecords]
+	s, ok := b.streams[events.StreamState]
 	if !ok {
 		return errors.New("bus: the clock needs Ensure or Check first")
 	}

@@ -26,8 +26,8 @@ type chain struct {
 // Flush publishes what a record's outbox holds and brings the sequences in the record up to date; the caller stores
 // the record without the outbox next. It is safe to repeat, by anybody.
 func (b *Bus) Flush(ctx context.Context, mb string, r *jobs.Record) error {
-	ev := chain{stream: StreamEvents, subject: subjectEvents + mb, last: r.EventSeq}
-	items := chain{stream: StreamItems, subject: subjectItems + mb, last: r.ItemsSeq}
+	ev := chain{stream: events.StreamEvents, subject: events.EventsSubject(mb), last: r.EventSeq}
+	items := chain{stream: streamItems, subject: subjectItems + mb, last: r.ItemsSeq}
 	for _, o := range r.Outbox {
 		switch o.Kind {
 		case jobs.OutEvent:
@@ -35,7 +35,7 @@ func (b *Bus) Flush(ctx context.Context, mb string, r *jobs.Record) error {
 		case jobs.OutShadow:
 			items.msgs = append(items.msgs, plainMsg(items.subject, o))
 		case jobs.OutDead:
-			if _, err := b.publish(ctx, plainMsg(subjectDead+"job."+mb, o), -1); err != nil {
+			if _, err := b.publish(ctx, plainMsg(events.DeadSubject("job", mb), o), -1); err != nil {
 				return err
 			}
 		default:
@@ -129,11 +129,11 @@ type Delivered struct {
 // Events calls f for the events of one mailbox, or of all when mb is "*", from sequence from on (0: only new ones),
 // until ctx ends or f returns an error.
 func (b *Bus) Events(ctx context.Context, mb string, from uint64, f func(Delivered) error) error {
-	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: []string{subjectEvents + mb}, DeliverPolicy: jetstream.DeliverNewPolicy}
+	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: []string{events.EventsSubject(mb)}, DeliverPolicy: jetstream.DeliverNewPolicy}
 	if from > 0 {
 		cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, from
 	}
-	c, err := b.streams[StreamEvents].OrderedConsumer(ctx, cfg)
+	c, err := b.streams[events.StreamEvents].OrderedConsumer(ctx, cfg)
 	if err != nil {
 		return b.failure("read events", err)
 	}
@@ -169,5 +169,5 @@ func delivered(m jetstream.Msg) (Delivered, error) {
 	if err != nil {
 		return Delivered{}, fmt.Errorf("bus: event at sequence %d: %w", md.Sequence.Stream, err)
 	}
-	return Delivered{Event: e, Mailbox: strings.TrimPrefix(m.Subject(), subjectEvents), Sequence: md.Sequence.Stream}, nil
+	return Delivered{Event: e, Mailbox: strings.TrimPrefix(m.Subject(), events.EventsSubject("")), Sequence: md.Sequence.Stream}, nil
 }

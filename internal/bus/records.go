@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"roomsync/events"
 	"roomsync/internal/jobs"
 )
 
@@ -18,7 +19,7 @@ import (
 // sequence 0.
 func (b *Bus) Record(ctx context.Context, mb string) (jobs.Record, uint64, error) {
 	var r jobs.Record
-	m, err := b.last(ctx, StreamRecords, subjectRecord+mb)
+	m, err := b.last(ctx, events.StreamState, subjectRecord+mb)
 	if errors.Is(err, ErrNotFound) {
 		return r, 0, nil
 	}
@@ -72,12 +73,12 @@ const digestHeader = "Roomsync-Digest"
 // WatchDigests calls f with the digest of every record there is and when it was stored, then ready once, then for every
 // change, until ctx ends. f is called by one goroutine.
 func (b *Bus) WatchDigests(ctx context.Context, f func(mb string, d jobs.Digest, stored time.Time), ready func()) error {
-	info, err := b.streams[StreamRecords].Info(ctx)
+	info, err := b.streams[events.StreamState].Info(ctx)
 	if err != nil {
 		return b.failure("watch the records", err)
 	}
 	cfg := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, HeadersOnly: true}
-	c, err := b.streams[StreamRecords].OrderedConsumer(ctx, cfg)
+	c, err := b.streams[events.StreamState].OrderedConsumer(ctx, cfg)
 	if err != nil {
 		return b.failure("watch the records", err)
 	}

@@ -45,7 +45,7 @@ func (b *Bus) Shadow(ctx context.Context, mb string, last uint64) (map[string]st
 
 func (b *Bus) shadowSteps(ctx context.Context, mb string, last uint64, f func(ShadowEntry)) (int, error) {
 	cfg := jetstream.OrderedConsumerConfig{FilterSubjects: []string{subjectItems + mb}}
-	c, err := b.streams[StreamItems].OrderedConsumer(ctx, cfg)
+	c, err := b.streams[streamItems].OrderedConsumer(ctx, cfg)
 	if err != nil {
 		return 0, b.failure("read the shadow of "+mb, err)
 	}

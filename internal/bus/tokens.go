@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
+	"roomsync/events"
 	"roomsync/internal/jobs"
 )
 
@@ -42,7 +43,7 @@ type Queue struct {
 func (b *Bus) Take(ctx context.Context, lane jobs.Lane, ahead int) (*Queue, error) {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	c, err := b.js.Consumer(ctx, StreamJobs, consumerConfig(lane).Durable)
+	c, err := b.js.Consumer(ctx, events.StreamJobs, consumerConfig(lane).Durable)
 	if err != nil {
 		return nil, b.failure("open lane "+string(lane), err)
 	}

@@ -9,30 +9,20 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"roomsync/events"
 	"roomsync/internal/jobs"
 )
 
-// Streams, as docs/contract.md and the design name them.
-const (
-	StreamJobs    = "JOBS"            // tokens and schedules
-	StreamRecords = "MAILBOX_STATE"   // one record for each mailbox
-	StreamItems   = "MAILBOX_ITEMS"   // what ROOMS has been told exists
-	StreamEvents  = "EXCHANGE_EVENTS" // to ROOMS
-	StreamChanges = "ROOMS_CHANGES"   // from ROOMS
-	StreamDead    = "DEAD_LETTERS"
+// streamItems holds what ROOMS has been told exists. The other streams are named in package events.
+const streamItems = "MAILBOX_ITEMS"
 
-	bucketMailboxes = "mailboxes"
-)
-
-// Subjects. <mb> is the mailbox token.
+// Subjects of our own; <mb> is the mailbox token. Those that ROOMS uses are made in package events.
 const (
 	subjectRun    = "jobs.run."  // jobs.run.<lane>.<mb>: a token, to be taken now
 	subjectWait   = "jobs.wait." // jobs.wait.<mb>: the mailbox's next token, as a schedule
 	subjectKick   = "jobs.kick." // jobs.kick.<mb>: a token that found its place taken, as a schedule
 	subjectRecord = "state."
 	subjectItems  = "items."
-	subjectEvents = "exchange.events."
-	subjectDead   = "dead."
 )
 
 // AckWait is after which silence a token is given to another worker. A worker says it is alive at a third of it.
@@ -41,7 +31,7 @@ const AckWait = 30 * time.Second
 // topology lists the streams. All are files: what was acknowledged survives a restart of the server.
 func topology(replicas int) []jetstream.StreamConfig {
 	streams := []jetstream.StreamConfig{{
-		Name:        StreamJobs,
+		Name:        events.StreamJobs,
 		Description: "tokens to be taken now, and schedules of those to come",
 		Subjects:    []string{subjectRun + "*.*", subjectWait + "*", subjectKick + "*"},
 		Retention:   jetstream.WorkQueuePolicy,
@@ -49,35 +39,35 @@ func topology(replicas int) []jetstream.StreamConfig {
 		AllowMsgSchedules: true,
 		AllowMsgTTL:       true,
 	}, {
-		Name:              StreamRecords,
+		Name:              events.StreamState,
 		Description:       "the mailboxes' records; the newest counts",
 		Subjects:          []string{subjectRecord + "*"},
 		MaxMsgsPerSubject: 1,
 		// A direct get may be answered by a follower that is behind; a record is read from the leader only.
 		AllowDirect: false,
 	}, {
-		Name:        StreamItems,
+		Name:        streamItems,
 		Description: "per mailbox, the items that ROOMS has been told exist",
 		Subjects:    []string{subjectItems + "*"},
 		AllowRollup: true,
 	}, {
-		Name:        StreamEvents,
+		Name:        events.StreamEvents,
 		Description: "what happened in Exchange, for ROOMS",
-		Subjects:    []string{subjectEvents + "*"},
+		Subjects:    []string{events.EventsSubject("*")},
 		Discard:     jetstream.DiscardNew, // a full stream holds the fleet up rather than drop an event
 		MaxAge:      14 * 24 * time.Hour,
 		Duplicates:  10 * time.Minute,
 	}, {
-		Name:        StreamChanges,
+		Name:        events.StreamChanges,
 		Description: "what ROOMS wants in Exchange",
-		Subjects:    []string{"rooms.changes.*"},
+		Subjects:    []string{events.ChangesSubject("*")},
 		Discard:     jetstream.DiscardNew,
 		MaxAge:      30 * 24 * time.Hour,
 		Duplicates:  10 * time.Minute,
 	}, {
-		Name:        StreamDead,
+		Name:        events.StreamDead,
 		Description: "what was given up, for replay",
-		Subjects:    []string{subjectDead + "*.*"},
+		Subjects:    []string{events.DeadSubject("*", "*")},
 		Discard:     jetstream.DiscardNew,
 		Duplicates:  time.Hour,
 	}}
@@ -110,14 +100,14 @@ func (b *Bus) Ensure(ctx context.Context) error {
 			return fmt.Errorf("bus: create stream %s: %w", want.Name, err)
 		}
 	}
-	kv := jetstream.KeyValueConfig{Bucket: bucketMailboxes, Description: "the calendars wanted in step", Replicas: max(b.opts.Replicas, 1)}
+	kv := jetstream.KeyValueConfig{Bucket: events.BucketMailboxes, Description: "the calendars wanted in step", Replicas: max(b.opts.Replicas, 1)}
 	if _, err := b.js.CreateKeyValue(ctx, kv); err != nil && !errors.Is(err, jetstream.ErrBucketExists) {
 		return fmt.Errorf("bus: create bucket %s: %w", kv.Bucket, err)
 	}
 	for _, lane := range jobs.Lanes {
 		want := consumerConfig(lane)
-		if _, err := b.js.CreateConsumer(ctx, StreamJobs, want); err != nil && !errors.Is(err, jetstream.ErrConsumerExists) {
-			return fmt.Errorf("bus: create consumer %s of %s: %w", want.Durable, StreamJobs, err)
+		if _, err := b.js.CreateConsumer(ctx, events.StreamJobs, want); err != nil && !errors.Is(err, jetstream.ErrConsumerExists) {
+			return fmt.Errorf("bus: create consumer %s of %s: %w", want.Durable, events.StreamJobs, err)
 		}
 	}
 	return b.Check(ctx)
@@ -137,8 +127,8 @@ func (b *Bus) Check(ctx context.Context) error {
 		b.streams[want.Name] = s
 	}
 	var err error
-	if b.boxes, err = b.js.KeyValue(ctx, bucketMailboxes); err != nil {
-		faults = append(faults, fmt.Sprintf("bucket %s: %v", bucketMailboxes, err))
+	if b.boxes, err = b.js.KeyValue(ctx, events.BucketMailboxes); err != nil {
+		faults = append(faults, fmt.Sprintf("bucket %s: %v", events.BucketMailboxes, err))
 	}
 	if len(faults) > 0 {
 		return fmt.Errorf("bus: %s\n(a stream is never changed behind your back: mend it with the nats tool, or remove it while it is empty and start again)", strings.Join(faults, "\n"))
