@@ -359,6 +359,37 @@ func TestShadow(t *testing.T) {
 	}
 }
 
+// TestWatchDigests follows records of every state through a real header.
+func TestWatchDigests(t *testing.T) {
+	b := connect(t, start(t))
+	states := []jobs.State{jobs.StateNew, jobs.StateOK, jobs.StateDenied, jobs.StateBlocked, jobs.StateFailed}
+	for i, s := range states[:3] {
+		put(t, b, fmt.Sprint("m", i), jobs.Record{State: s, Want: uint64(i)})
+	}
+	ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+	defer stop()
+	got := map[string]jobs.Digest{}
+	before := 0
+	err := b.WatchDigests(ctx, func(mb string, d jobs.Digest, _ time.Time) {
+		if got[mb] = d; len(got) == len(states) {
+			stop()
+		}
+	}, func() {
+		before = len(got)
+		for i, s := range states[3:] {
+			put(t, b, fmt.Sprint("m", i+3), jobs.Record{State: s})
+		}
+	})
+	if err != nil || before != 3 {
+		t.Fatalf("%v; %d records before ready, want 3", err, before)
+	}
+	for i, s := range states {
+		if d := got[fmt.Sprint("m", i)]; d.State != s || !d.Enabled {
+			t.Errorf("m%d: %+v, want state %q", i, d, s)
+		}
+	}
+}
+
 func TestMailboxes(t *testing.T) {
 	b := connect(t, start(t))
 	m := events.Mailbox{Address: "a@contoso.example", Mode: events.ModeO365, Enabled: true}

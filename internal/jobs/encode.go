@@ -60,7 +60,7 @@ func (r *Record) Digest() Digest {
 	return d
 }
 
-// String encodes the digest; [ParseDigest] reads it.
+// String encodes the digest; [ParseDigest] reads it. It neither begins nor ends with a space, which a header would lose.
 func (d Digest) String() string {
 	due := int64(0)
 	if !d.Due.IsZero() {
@@ -70,7 +70,11 @@ func (d Digest) String() string {
 	b = append(append(b, ' '), flag(d.Enabled)...)
 	b = append(append(b, ' '), flag(d.Throttled)...)
 	b = strconv.AppendInt(append(b, ' '), due, 10)
-	return string(append(append(b, ' '), d.State...))
+	state := d.State
+	if state == StateNew {
+		state = "-"
+	}
+	return string(append(append(b, ' '), state...))
 }
 
 func flag(b bool) string {
@@ -92,6 +96,9 @@ func ParseDigest(s string) (Digest, error) {
 		return Digest{}, fmt.Errorf("jobs: digest %q is no digest", s)
 	}
 	d := Digest{Revision: revision, Enabled: part[1] == "1", Throttled: part[2] == "1", State: State(part[4])}
+	if d.State == "-" {
+		d.State = StateNew
+	}
 	if due != 0 {
 		d.Due = time.UnixMilli(due).UTC()
 	}
