@@ -48,6 +48,9 @@ const callTimeout = 5 * time.Second
 // ErrConflict says that a compare-and-set found another sequence than expected: somebody else wrote.
 var ErrConflict = errors.New("bus: written by somebody else meanwhile")
 
+// ErrTooLarge says that a message is larger than the server takes.
+var ErrTooLarge = errors.New("bus: larger than the NATS server's max_payload")
+
 // ErrNotFound says that there is nothing stored.
 var ErrNotFound = errors.New("bus: not found")
 
@@ -158,6 +161,9 @@ func (b *Bus) failure(what string, err error) error {
 	}
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return ErrNotFound
+	}
+	if errors.Is(err, nats.ErrMaxPayload) {
+		return fmt.Errorf("%w: %s", ErrTooLarge, what)
 	}
 	return fmt.Errorf("bus: %s: %w", what, err)
 }

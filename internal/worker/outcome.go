@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"roomsync/events"
+	"roomsync/internal/bus"
 	"roomsync/internal/calsync"
 	"roomsync/internal/jobs"
 )
@@ -42,10 +43,12 @@ func (r *run) conclude(ctx context.Context, err error) Outcome {
 		failed = r.handBack(store)
 	case errors.As(err, &fault):
 		out.Verdict, out.Code, failed = r.failed(store, fault)
-	default: // the queue's trouble, not Exchange's: leave everything to be found again
+	case errors.Is(err, bus.ErrTooLarge):
+		out.Verdict, out.Code, failed = r.failed(store, &calsync.Fault{Operation: "commit", Kind: "record", Code: "record too large", Err: err})
+	default: // the queue's trouble, not Exchange's
 		out.Code = "queue"
-		r.w.log.Warn().Str("mailbox", r.mb).Err(err).Msg("job not finished; its token will come again")
-		failed = r.handBack(store)
+		r.w.log.Warn().Str("mailbox", r.mb).Err(err).Msg("job not finished; trying again in a moment")
+		failed = r.postpone(store)
 	}
 	if failed != nil && !errors.Is(failed, errLost) {
 		r.w.log.Warn().Str("mailbox", r.mb).Err(failed).Msg("mailbox not released; its token will come again")
@@ -95,14 +98,35 @@ func (r *run) release(ctx context.Context, change func(*jobs.Record)) error {
 	return r.tok.Ack()
 }
 
-// handBack releases the mailbox as it is and gives the token to another worker.
+// handBack releases the mailbox as it is and gives the token to another worker at once.
 func (r *run) handBack(ctx context.Context) error {
-	err := r.commit(ctx, func(rec *jobs.Record) error {
-		rec.Want++ // what this run was to do is still to be done, even if it was only a poll
+	return errors.Join(r.leave(ctx), r.tok.HandBack())
+}
+
+// queuePause is how long a mailbox is left alone after trouble with the queue itself, such as a stream that is full.
+const queuePause = 5 * time.Second
+
+// postpone releases the mailbox as it is, to be taken up again after a pause. Where not even that can be stored, the
+// token comes again by itself after AckWait.
+func (r *run) postpone(ctx context.Context) error {
+	if err := r.leave(ctx); err != nil {
+		return err
+	}
+	rec := r.record()
+	if err := r.w.bus.Park(ctx, r.mb, jobs.Urgent(rec.Lane, jobs.LanePoll), r.w.bus.Now().Add(queuePause), jobs.Hint{}); err != nil {
+		return err
+	}
+	return r.tok.Ack()
+}
+
+// leave releases the mailbox with its work undone: what this run was to do is still to be done, even if it was only a
+// poll.
+func (r *run) leave(ctx context.Context) error {
+	return r.commit(ctx, func(rec *jobs.Record) error {
+		rec.Want++
 		rec.Release()
 		return nil
 	})
-	return errors.Join(err, r.tok.HandBack())
 }
 
 // failed stores a failure and what follows from it.
@@ -113,7 +137,7 @@ func (r *run) failed(ctx context.Context, f *calsync.Fault) (jobs.Class, string,
 	rec := r.record()
 	give := v.Class.GiveUp(v.Code)
 	switch {
-	case f.Kind == "crash" || f.Kind == "panic" || give > 0 && rec.Attempts+1 >= give:
+	case f.Kind == "crash" || f.Kind == "panic" || f.Kind == "record" || give > 0 && rec.Attempts+1 >= give:
 		return v.Class, v.Code, r.refused(ctx, f, v, jobs.StateFailed)
 	case v.Class == jobs.Denied:
 		return v.Class, v.Code, r.refused(ctx, f, v, jobs.StateDenied)
