@@ -68,6 +68,7 @@ type bench struct {
 	jobs, failed, chg atomic.Int64
 	took, asked       atomic.Int64      // nanoseconds of all jobs, and of them in requests to Exchange
 	cursors           map[string]string // of the calendars while they were empty
+	behind            chan string       // mailboxes that have caught up, to be put back
 }
 
 func (p *plan) measure(ctx context.Context, scenario string, latency time.Duration) (figures, error) {
@@ -92,7 +93,7 @@ func (p *plan) measure(ctx context.Context, scenario string, latency time.Durati
 		return figures{}, err
 	}
 	defer nats.Stop()
-	b := &bench{plan: p, cursors: map[string]string{}}
+	b := &bench{plan: p, cursors: map[string]string{}, behind: make(chan string, mailboxes)}
 	stop, err := b.start(ctx, nats.URL(), sim.url, scenario)
 	if err != nil {
 		return figures{}, err
@@ -105,7 +106,7 @@ func (p *plan) measure(ctx context.Context, scenario string, latency time.Durati
 		if err := sim.fill(); err != nil {
 			return figures{}, err
 		}
-		go b.rewind(ctx)
+		b.rewind(ctx)
 	}
 	f, err := b.count(ctx)
 	f.scenario, f.latency = scenario, latency
@@ -175,6 +176,9 @@ func (b *bench) observe(o worker.Outcome) {
 	if o.Code != "" {
 		b.failed.Add(1)
 	}
+	if o.Changes > 0 {
+		b.behind <- o.Mailbox
+	}
 }
 
 // synchronize puts the mailboxes into the wanted set and waits for the first synchronization of all.
@@ -222,35 +226,35 @@ func (b *bench) learnCursors(ctx context.Context, n int) error {
 	return nil
 }
 
-// rewind puts mailboxes back to when their calendars were empty, as often as they have caught up.
+// rewind puts a mailbox back to when its calendar was empty whenever it has caught up, so that there are always as many
+// mailboxes behind as there are slots, twice over.
 func (b *bench) rewind(ctx context.Context) {
-	var slots = make(chan struct{}, 16)
-	for ctx.Err() == nil {
-		for mb, cursor := range b.cursors {
-			if ctx.Err() != nil {
-				return
-			}
-			for b.worker.Busy() > b.plan.slots {
-				time.Sleep(time.Millisecond)
-			}
-			slots <- struct{}{}
-			go func() {
-				defer func() { <-slots }()
-				b.again(ctx, mb, cursor)
-			}()
+	n := 0
+	for mb := range b.cursors {
+		if n++; n <= 2*b.plan.slots {
+			b.behind <- mb
 		}
+	}
+	for range 16 {
+		go func() {
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case mb := <-b.behind:
+					b.again(ctx, mb)
+				}
+			}
+		}()
 	}
 }
 
-func (b *bench) again(ctx context.Context, mb, cursor string) {
-	changed := false
+func (b *bench) again(ctx context.Context, mb string) {
 	r, seq, err := b.bus.UpdateRecord(ctx, mb, func(r *jobs.Record) bool {
-		if changed = r.Owner == "" && r.Idle(); changed {
-			r.Cursor, r.Want = cursor, r.Want+1
-		}
-		return changed
+		r.Cursor, r.Want = b.cursors[mb], r.Want+1
+		return true
 	})
-	if err == nil && changed {
+	if err == nil {
 		_ = b.bus.Wake(ctx, mb, &r, seq)
 	}
 }
