@@ -104,6 +104,28 @@ func TestEnsure_RefusesAStreamThatIsNotAsItMustBe(t *testing.T) {
 	}
 }
 
+func TestEnsure_RefusesAConsumerThatIsNotAsItMustBe(t *testing.T) {
+	srv := start(t)
+	connect(t, srv)
+	nc, err := nats.Connect("", nats.InProcessServer(srv))
+	must(t, err)
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	must(t, err)
+	c, err := js.Consumer(t.Context(), events.StreamJobs, "run-poll")
+	must(t, err)
+	cfg := c.CachedInfo().Config
+	cfg.MaxDeliver = 3
+	_, err = js.UpdateConsumer(t.Context(), events.StreamJobs, cfg)
+	must(t, err)
+	b, err := bus.Connect(t.Context(), bus.Options{Name: "test", InProcess: srv})
+	must(t, err)
+	defer b.Close()
+	if err := b.Ensure(t.Context()); err == nil || !strings.Contains(err.Error(), "run-poll") || !strings.Contains(err.Error(), "max_deliver 3") {
+		t.Errorf("a consumer that gives up after three deliveries: %v", err)
+	}
+}
+
 func TestConnect_NamesAnUnreachableServer(t *testing.T) {
 	_, err := bus.Connect(t.Context(), bus.Options{URL: "nats://user:canary-secret@127.0.0.1:1", Name: "test"})
 	if err == nil || !strings.Contains(err.Error(), "127.0.0.1:1") || strings.Contains(err.Error(), "canary-secret") {

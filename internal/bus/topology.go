@@ -126,6 +126,7 @@ func (b *Bus) Check(ctx context.Context) error {
 		faults = append(faults, compare(want, s.CachedInfo().Config)...)
 		b.streams[want.Name] = s
 	}
+	faults = append(faults, b.checkConsumers(ctx)...)
 	var err error
 	if b.boxes, err = b.js.KeyValue(ctx, events.BucketMailboxes); err != nil {
 		faults = append(faults, fmt.Sprintf("bucket %s: %v", events.BucketMailboxes, err))
@@ -134,6 +135,26 @@ func (b *Bus) Check(ctx context.Context) error {
 		return fmt.Errorf("bus: %s\n(a stream is never changed behind your back: mend it with the nats tool, or remove it while it is empty and start again)", strings.Join(faults, "\n"))
 	}
 	return b.SyncClock(ctx)
+}
+
+// checkConsumers names what of the lanes' consumers is not as it must be. How many tokens may be out at once is the
+// operator's affair.
+func (b *Bus) checkConsumers(ctx context.Context) []string {
+	var faults []string
+	for _, lane := range jobs.Lanes {
+		want := consumerConfig(lane)
+		c, err := b.js.Consumer(ctx, events.StreamJobs, want.Durable)
+		if err != nil {
+			faults = append(faults, fmt.Sprintf("consumer %s of %s: %v", want.Durable, events.StreamJobs, err))
+			continue
+		}
+		have := c.CachedInfo().Config
+		if have.FilterSubject != want.FilterSubject || have.AckPolicy != want.AckPolicy || have.AckWait != want.AckWait || have.MaxDeliver != want.MaxDeliver {
+			faults = append(faults, fmt.Sprintf("consumer %s of %s has filter %q, %v, ack_wait %v, max_deliver %d, but must have %q, %v, %v, %d", want.Durable, events.StreamJobs,
+				have.FilterSubject, have.AckPolicy, have.AckWait, have.MaxDeliver, want.FilterSubject, want.AckPolicy, want.AckWait, want.MaxDeliver))
+		}
+	}
+	return faults
 }
 
 // WaitReady checks until what a dispatcher creates is there, at most for the given time.
