@@ -40,15 +40,18 @@ type Admission struct {
 
 // Admit decides what a token is good for, from the record as just read.
 //
-// A token delivered again with the sequence that the record names is the queue's word that the owner is gone: its
-// lease is not waited for. Any other token waits until the lease is over.
-func Admit(r *Record, d Delivery, now time.Time) Admission {
+// Only the end of the lease says that an owner is gone. That the queue delivers the owner's own token again says less:
+// a token that was fetched ahead and waited for a slot is delivered again while its first copy is just being begun.
+//
+// A committed outbox is published whatever else is to be waited for, since it asks nothing of Exchange.
+func Admit(r *Record, now time.Time) Admission {
 	owned := r.Owner != ""
-	sameToken := owned && r.Token == d.Seq && d.Delivered > 1
 	switch {
-	case owned && !sameToken && now.Before(r.Lease):
+	case owned && now.Before(r.Lease):
 		return Admission{Action: Park, At: minTime(r.Lease, now.Add(time.Second))}
-	case !r.Settings.Enabled && len(r.Outbox) == 0:
+	case len(r.Outbox) > 0:
+		return Admission{Action: Acquire, Steal: owned}
+	case !r.Settings.Enabled:
 		return Admission{Action: Drop}
 	case now.Before(r.NotBefore): // exactly: the server counts
 		return Admission{Action: Park, At: r.NotBefore}
@@ -68,10 +71,9 @@ func (r *Record) Take(owner string, d Delivery, now time.Time) {
 	r.Rev++
 }
 
-// Release gives the mailbox free. It keeps Crashes only where the run was cut short.
+// Release gives the mailbox free.
 func (r *Record) Release() {
 	r.Owner, r.Token, r.Lease, r.Crashes = "", 0, time.Time{}, 0
-	r.Rev++
 	if r.Done >= r.Want {
 		r.Lane = ""
 	}

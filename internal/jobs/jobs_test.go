@@ -18,29 +18,29 @@ func TestAdmit(t *testing.T) {
 	on := Settings{Enabled: true}
 	cases := map[string]struct {
 		rec  Record
-		d    Delivery
 		want Admission
 	}{
-		"work is acquired":                      {Record{Want: 1, Settings: on}, Delivery{7, 1}, Admission{Action: Acquire}},
-		"a due poll is acquired":                {Record{NextPoll: t0, Settings: on}, Delivery{7, 1}, Admission{Action: Acquire}},
-		"an outbox is acquired":                 {Record{NextPoll: t0.Add(time.Hour), Outbox: []Outgoing{{}}, Settings: on}, Delivery{7, 1}, Admission{Action: Acquire}},
-		"nothing due waits for the poll":        {Record{NextPoll: t0.Add(time.Minute), Settings: on}, Delivery{7, 1}, Admission{Action: Park, At: t0.Add(time.Minute)}},
-		"a back-off is waited for":              {Record{Want: 1, NotBefore: t0.Add(time.Millisecond), Settings: on}, Delivery{7, 1}, Admission{Action: Park, At: t0.Add(time.Millisecond)}},
-		"an owner is left alone":                {Record{Want: 1, Owner: "w", Token: 6, Lease: t0.Add(20 * time.Second), Settings: on}, Delivery{7, 1}, Admission{Action: Park, At: t0.Add(time.Second)}},
-		"the same token again means it died":    {Record{Want: 1, Owner: "w", Token: 7, Lease: t0.Add(20 * time.Second), Settings: on}, Delivery{7, 2}, Admission{Action: Acquire, Steal: true}},
-		"a lease that is over means it died":    {Record{Owner: "w", Token: 6, Lease: t0, Settings: on, NextPoll: t0.Add(time.Hour)}, Delivery{7, 1}, Admission{Action: Acquire, Steal: true}},
-		"a mailbox switched off drops tokens":   {Record{Want: 1}, Delivery{7, 1}, Admission{Action: Drop}},
-		"switched off, its outbox still leaves": {Record{Outbox: []Outgoing{{}}}, Delivery{7, 1}, Admission{Action: Acquire}},
+		"work is acquired":                      {Record{Want: 1, Settings: on}, Admission{Action: Acquire}},
+		"a due poll is acquired":                {Record{NextPoll: t0, Settings: on}, Admission{Action: Acquire}},
+		"an outbox is acquired":                 {Record{NextPoll: t0.Add(time.Hour), Outbox: []Outgoing{{}}, Settings: on}, Admission{Action: Acquire}},
+		"nothing due waits for the poll":        {Record{NextPoll: t0.Add(time.Minute), Settings: on}, Admission{Action: Park, At: t0.Add(time.Minute)}},
+		"a back-off is waited for":              {Record{Want: 1, NotBefore: t0.Add(time.Millisecond), Settings: on}, Admission{Action: Park, At: t0.Add(time.Millisecond)}},
+		"an owner is left alone":                {Record{Want: 1, Owner: "w", Token: 6, Lease: t0.Add(20 * time.Second), Settings: on}, Admission{Action: Park, At: t0.Add(time.Second)}},
+		"the same token again means nothing":    {Record{Want: 1, Owner: "w", Token: 7, Lease: t0.Add(20 * time.Second), Settings: on}, Admission{Action: Park, At: t0.Add(time.Second)}},
+		"an outbox does not wait":               {Record{Outbox: []Outgoing{{}}, NotBefore: t0.Add(time.Hour), Settings: on}, Admission{Action: Acquire}},
+		"a lease that is over means it died":    {Record{Owner: "w", Token: 6, Lease: t0, Settings: on, NextPoll: t0.Add(time.Hour)}, Admission{Action: Acquire, Steal: true}},
+		"a mailbox switched off drops tokens":   {Record{Want: 1}, Admission{Action: Drop}},
+		"switched off, its outbox still leaves": {Record{Outbox: []Outgoing{{}}}, Admission{Action: Acquire}},
 	}
 	for name, c := range cases {
-		if got := Admit(&c.rec, c.d, t0); got != c.want {
+		if got := Admit(&c.rec, t0); got != c.want {
 			t.Errorf("%s: got %+v, want %+v", name, got, c.want)
 		}
 	}
 }
 
 // TestAdmit_NeverEarly: whatever the record says, no run begins before the end of a back-off or within another's
-// lease, unless the queue itself says that the owner is gone.
+// lease.
 func TestAdmit_NeverEarly(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		at := func(name string) time.Time {
@@ -53,13 +53,11 @@ func TestAdmit_NeverEarly(t *testing.T) {
 		if rapid.Bool().Draw(t, "owned") {
 			r.Owner, r.Token, r.Lease = "w", rapid.Uint64Range(1, 3).Draw(t, "token"), at("lease")
 		}
-		d := Delivery{Seq: rapid.Uint64Range(1, 3).Draw(t, "seq"), Delivered: rapid.IntRange(1, 3).Draw(t, "delivered")}
-		a := Admit(&r, d, t0)
+		a := Admit(&r, t0)
 		if a.Action == Acquire && t0.Before(r.NotBefore) {
 			t.Fatalf("acquired %v before the end of a back-off", r.NotBefore.Sub(t0))
 		}
-		died := d.Delivered > 1 && d.Seq == r.Token
-		if a.Action == Acquire && r.Owner != "" && t0.Before(r.Lease) && !died {
+		if a.Action == Acquire && r.Owner != "" && t0.Before(r.Lease) {
 			t.Fatal("acquired within a living owner's lease")
 		}
 		if a.Action == Drop {

@@ -32,7 +32,7 @@ type Record struct {
 	Fence uint64    `json:"fence,omitempty"` // counts acquisitions
 	Lease time.Time `json:"lease,omitzero"`  // until when the owner may be presumed alive
 	Rev   uint64    `json:"rev,omitempty"`   // counts the owner's writes, to tell a lost answer from a lost race
-	// Crashes counts acquisitions since the last orderly release: a job that kills its worker is found by it.
+	// Crashes counts owners in a row whose lease ran out unreleased: a job that kills its worker is found by it.
 	Crashes int `json:"crashes,omitempty"`
 
 	NotBefore time.Time `json:"notBefore,omitzero"` // no request to this mailbox earlier
@@ -45,10 +45,16 @@ type Record struct {
 	Listed string            `json:"listed,omitempty"` // Settings.Scope of the last complete listing
 	Ahead  map[string]string `json:"ahead,omitempty"`  // see Record.Told
 
-	Commits  uint64     `json:"commits,omitempty"`  // numbers the commits; part of event ids
+	// Epoch is random and made with the record; with Commits it makes the ids of events, so that a record that was
+	// lost and made anew never uses an id again.
+	Epoch    string     `json:"epoch,omitempty"`
+	Commits  uint64     `json:"commits,omitempty"`  // numbers the commits
 	EventSeq uint64     `json:"eventSeq,omitempty"` // stream sequence of the last event published
 	ItemsSeq uint64     `json:"itemsSeq,omitempty"` // stream sequence of the last shadow entry published
 	Outbox   []Outgoing `json:"outbox,omitempty"`   // committed, perhaps not yet published
+
+	// DeniedSince is when ROOMS was told that the mailbox is refused, until it has been told that it no longer is.
+	DeniedSince time.Time `json:"deniedSince,omitzero"`
 
 	State     State     `json:"state,omitempty"`
 	Since     time.Time `json:"since,omitzero"`   // when State began, denied, blocked and failed only

@@ -159,6 +159,8 @@ func (c Class) GiveUp(code string) int {
 		return 4
 	case c == Resync:
 		return 5
+	case c == ItemConflict: // of a whole call, which names no item to put aside
+		return 4
 	}
 	return 0
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"roomsync/events"
@@ -21,7 +22,8 @@ func (r *run) list(ctx context.Context) error {
 	began := r.w.bus.Now()
 	rec := r.record()
 	scope := rec.Settings.Scope()
-	t := told{reason: events.ReasonResync, window: r.window(), ahead: map[string]string{}}
+	t := told{reason: events.ReasonResync, window: r.window(), ahead: map[string]string{}, listing: true}
+	r.note(func(rec *jobs.Record) { rec.Ahead = nil }) // the shadow says what has been told
 	if rec.Listed == "" {
 		t.reason = events.ReasonInitial
 	}
@@ -36,6 +38,9 @@ func (r *run) list(ctx context.Context) error {
 	}
 	items, err := r.inWindow(ctx, shadow, &t)
 	if err != nil {
+		return err
+	}
+	if err := r.elsewhere(ctx, shadow, listed, &t); err != nil {
 		return err
 	}
 	if err := r.missing(ctx, shadow, listed, &t); err != nil {
@@ -120,6 +125,32 @@ func (r *run) inWindow(ctx context.Context, shadow calsync.Shadow, t *told) (int
 	return len(singles) + len(series), nil
 }
 
+// elsewhere adds items that ROOMS knows, that have changed, and that the window does not show: they were moved out of it
+// while nobody listened.
+func (r *run) elsewhere(ctx context.Context, shadow calsync.Shadow, listed map[string]string, t *told) error {
+	seen := make(map[string]bool, len(t.changes))
+	for _, c := range t.changes {
+		seen[c.ItemID] = true
+	}
+	var ids []string
+	for id, ck := range shadow {
+		if now, ok := listed[id]; ok && now != ck && !seen[id] {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	results, err := r.get(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if res := results[id]; res.Err == nil && res.Appointment.ChangeKey != shadow[id] {
+			t.changes = append(t.changes, r.describe(events.KindUpdated, res.Appointment, nil, t.window))
+		}
+	}
+	return nil
+}
+
 // split separates single appointments from series; of each series one occurrence stands for all.
 func split(listed []calsync.Appointment) (singles, series []calsync.Appointment) {
 	seen := map[string]bool{}
@@ -148,13 +179,15 @@ func (r *run) tellSeries(ctx context.Context, some, listed []calsync.Appointment
 	if err != nil {
 		return err
 	}
-	for _, m := range masters {
+	for i, m := range masters {
 		switch {
 		case m.Err == nil && (t.anew || shadow[m.Appointment.ID] != m.Appointment.ChangeKey):
 			kind := kindFor(shadow, m.Appointment.ID)
 			t.changes = append(t.changes, calsync.Series(kind, m.Appointment, listed, t.window, r.fields()))
 		case m.Err != nil && !itemOnly(m.Err):
 			return m.Err
+		case m.Err != nil && !gone(m.Err):
+			t.more = append(t.more, r.poisoned(ids[i], m.Err))
 		}
 	}
 	return nil

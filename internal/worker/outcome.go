@@ -34,10 +34,12 @@ func (r *run) conclude(ctx context.Context, err error) Outcome {
 	switch {
 	case err == nil:
 		failed = r.succeeded(store)
+	case errors.Is(err, errNothing):
+		failed = r.release(store, func(*jobs.Record) {})
 	case errors.Is(err, errLost):
 		out.Code = "lost"
-		r.w.log.Warn().Str("mailbox", r.mb).Msg("another worker owns the mailbox now; leaving it")
-		return out
+		r.w.log.Warn().Str("mailbox", r.mb).Msg("the lease ended before the work did; leaving the mailbox")
+		failed = r.handBack(store)
 	case ctx.Err() != nil:
 		out.Code = "stopped"
 		failed = r.handBack(store)
@@ -59,12 +61,12 @@ func (r *run) conclude(ctx context.Context, err error) Outcome {
 // succeeded releases a mailbox that is up to date, and tells ROOMS when it had been refused before.
 func (r *run) succeeded(ctx context.Context) error {
 	rec, now := r.record(), r.w.bus.Now()
-	if rec.State == jobs.StateDenied {
+	if !rec.DeniedSince.IsZero() {
 		e, err := event(events.TypeAccessRestored, events.AccessRestored{
-			Mailbox: rec.Settings.Address, Since: rec.Since, Until: now, Checks: rec.Checks,
+			Mailbox: rec.Settings.Address, Since: rec.DeniedSince, Until: now, Checks: rec.Checks,
 		})
 		if err == nil {
-			err = r.emit(ctx, []jobs.Outgoing{e}, func(rec *jobs.Record) { rec.State, rec.Since, rec.Checks = jobs.StateOK, time.Time{}, 0 })
+			err = r.emit(ctx, []jobs.Outgoing{e}, func(rec *jobs.Record) { rec.DeniedSince = time.Time{} })
 		}
 		if err != nil {
 			return err
@@ -88,10 +90,9 @@ func (r *run) release(ctx context.Context, change func(*jobs.Record)) error {
 	if err != nil {
 		return err
 	}
-	if r.rec.Settings.Enabled {
-		lane := jobs.Urgent(r.rec.Lane, jobs.LanePoll)
-		hint := jobs.Hint{Seq: r.seq, Record: r.rec}
-		if err := r.w.bus.Park(ctx, r.mb, lane, r.rec.Wake(r.w.bus.Now()), hint); err != nil {
+	if hint := r.hint(); hint.Record.Settings.Enabled {
+		lane := jobs.Urgent(hint.Record.Lane, jobs.LanePoll)
+		if err := r.w.bus.Park(ctx, r.mb, lane, hint.Record.Wake(r.w.bus.Now()), hint); err != nil {
 			return err
 		}
 	}
@@ -134,10 +135,9 @@ func (r *run) failed(ctx context.Context, f *calsync.Fault) (jobs.Class, string,
 	v := judge(f)
 	r.w.log.Info().Str("mailbox", r.mb).Str("operation", f.Operation).Str("verdict", string(v.Class)).Str("code", v.Code).
 		Int("status", f.Status).Dur("backOff", f.BackOff).Str("requestId", f.RequestID).Msg("Exchange refused")
-	rec := r.record()
 	give := v.Class.GiveUp(v.Code)
 	switch {
-	case f.Kind == "crash" || f.Kind == "panic" || f.Kind == "record" || give > 0 && rec.Attempts+1 >= give:
+	case f.Kind == "crash" || f.Kind == "panic" || f.Kind == "record" || give > 0 && attempts(r.record(), v)+1 >= give:
 		return v.Class, v.Code, r.refused(ctx, f, v, jobs.StateFailed)
 	case v.Class == jobs.Denied:
 		return v.Class, v.Code, r.refused(ctx, f, v, jobs.StateDenied)
@@ -147,6 +147,14 @@ func (r *run) failed(ctx context.Context, f *calsync.Fault) (jobs.Class, string,
 	return v.Class, v.Code, r.later(ctx, f, v)
 }
 
+// attempts is how many attempts in a row have failed in this way. A failure of another kind begins a new row.
+func attempts(rec jobs.Record, v jobs.Verdict) int {
+	if rec.LastError == nil || rec.LastError.Class != v.Class {
+		return 0
+	}
+	return rec.Attempts
+}
+
 // later leaves the mailbox alone for a while. Being throttled is not an attempt.
 func (r *run) later(ctx context.Context, f *calsync.Fault, v jobs.Verdict) error {
 	return r.release(ctx, func(rec *jobs.Record) {
@@ -154,6 +162,8 @@ func (r *run) later(ctx context.Context, f *calsync.Fault, v jobs.Verdict) error
 		n := &rec.Attempts
 		if v.Class == jobs.Throttled {
 			n = &rec.Throttled
+		} else {
+			*n = attempts(*rec, v)
 		}
 		*n++
 		if v.Class == jobs.Resync {
@@ -188,8 +198,11 @@ func (r *run) refused(ctx context.Context, f *calsync.Fault, v jobs.Verdict, sta
 		if v.Class == jobs.Resync {
 			rec.Cursor = ""
 		}
+		if state == jobs.StateDenied && rec.DeniedSince.IsZero() {
+			rec.DeniedSince = now
+		}
 	}
-	if entering {
+	if entering && (state != jobs.StateDenied || rec.DeniedSince.IsZero()) {
 		out, err := r.refusal(f, v, state, next)
 		if err == nil {
 			err = r.emit(ctx, []jobs.Outgoing{out}, change)
@@ -218,7 +231,7 @@ func (r *run) refusal(f *calsync.Fault, v jobs.Verdict, state jobs.State, next t
 	}
 	data, err := json.Marshal(map[string]any{
 		"mailbox": rec.Settings.Address, "operation": f.Operation, "code": v.Code, "httpStatus": f.Status, "requestId": f.RequestID,
-		"attempts": rec.Attempts + 1, "crashes": rec.Crashes, "firstFailure": rec.LastError, "reason": "the mailbox could not be brought up to date: " + string(v.Class),
+		"attempts": attempts(rec, v) + 1, "crashes": rec.Crashes, "failureBefore": rec.LastError, "reason": "the mailbox could not be brought up to date: " + string(v.Class),
 	})
 	return jobs.Outgoing{Kind: jobs.OutDead, Data: data}, err
 }

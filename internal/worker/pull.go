@@ -3,6 +3,9 @@ package worker
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
 
 	"roomsync/events"
 	"roomsync/internal/calsync"
@@ -14,6 +17,7 @@ const maxPages = 1000
 
 // pull reads and tells page after page of what changed since the cursor.
 func (r *run) pull(ctx context.Context) error {
+	marks := r.record().Ahead
 	for range maxPages {
 		d, err := r.w.cal.Probe(ctx, r.target(), r.record().Cursor, r.w.opts.PageSize)
 		if err != nil {
@@ -23,10 +27,40 @@ func (r *run) pull(ctx context.Context) error {
 			return err
 		}
 		if !d.More {
-			return nil
+			return r.resolve(ctx, marks)
 		}
 	}
 	return &calsync.Fault{Operation: "SyncFolderItems", Kind: calsync.FaultMalformed, Code: "endless pages"}
+}
+
+// resolve ends the marks that were there before a pull and that no page of it named. The cursor is beyond what they
+// stand for now, so nothing more will name them, not even a deletion: an item that came and went between two listings
+// is in neither. It is asked for, and told as deleted when it is not there.
+func (r *run) resolve(ctx context.Context, marks map[string]string) error {
+	rec := r.record()
+	var left []string
+	for id, ck := range marks {
+		if rec.Ahead[id] == ck {
+			left = append(left, id)
+		}
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	slices.Sort(left)
+	ask := slices.DeleteFunc(slices.Clone(left), func(id string) bool { return marks[id] == jobs.DeletedKey })
+	results, err := r.get(ctx, ask)
+	if err != nil {
+		return err
+	}
+	t := told{reason: events.ReasonChange, window: calsync.Window{From: rec.Window.From, To: rec.Window.To}, ahead: maps.Clone(rec.Ahead)}
+	for _, id := range left {
+		delete(t.ahead, id)
+		if res, asked := results[id]; asked && res.Err != nil && gone(res.Err) {
+			t.changes = append(t.changes, events.Change{Kind: events.KindDeleted, ItemID: id})
+		}
+	}
+	return r.tell(ctx, t, func(*jobs.Record) {})
 }
 
 // page tells what a page says, and moves the cursor beyond it.
@@ -132,10 +166,10 @@ func (r *run) get(ctx context.Context, ids []string) (map[string]calsync.Result,
 	return found, nil
 }
 
-// itemOnly reports whether an error in an item's place concerns that item alone. One that makes no sense does: the
-// answer around it was sound.
+// itemOnly reports whether an error in an item's place concerns that item alone. One that makes no sense does, the
+// answer around it being sound, and so does an id that the server cannot read: another server may have given it.
 func itemOnly(f *calsync.Fault) bool {
-	return f.Kind == calsync.FaultMalformed || judge(f).Class == jobs.ItemConflict
+	return f.Kind == calsync.FaultMalformed || judge(f).Class == jobs.ItemConflict || strings.HasPrefix(f.Code, "ErrorInvalidId")
 }
 
 // gone reports whether an item's error says that it is not there.

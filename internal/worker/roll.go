@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"maps"
 
 	"roomsync/events"
 	"roomsync/internal/calsync"
@@ -12,7 +13,7 @@ import (
 // it. A series with occurrences in the new part is told whole, a single appointment unless ROOMS knows it.
 func (r *run) roll(ctx context.Context, w calsync.Window) error {
 	rec := r.record()
-	t := told{reason: events.ReasonWindow, window: w, ahead: rec.Ahead, anew: true}
+	t := told{reason: events.ReasonWindow, window: w, ahead: maps.Clone(rec.Ahead), anew: true}
 	listed, err := r.w.cal.List(ctx, r.target(), w)
 	if err != nil {
 		return err
@@ -27,6 +28,12 @@ func (r *run) roll(ctx context.Context, w calsync.Window) error {
 		if err := r.entered(ctx, entered, listed, &t); err != nil {
 			return err
 		}
+	}
+	if t.ahead == nil {
+		t.ahead = map[string]string{}
+	}
+	for _, c := range t.changes { // the cursor may not be as far yet; the next pull ends these marks
+		t.ahead[c.ItemID] = c.ChangeKey
 	}
 	return r.tell(ctx, t, func(rec *jobs.Record) { rec.Window = jobs.Window{From: w.From, To: w.To} })
 }
@@ -48,8 +55,11 @@ func (r *run) entered(ctx context.Context, entered, listed []calsync.Appointment
 		return err
 	}
 	for _, id := range ids {
-		if res := results[id]; res.Err == nil {
+		switch res := results[id]; {
+		case res.Err == nil:
 			t.changes = append(t.changes, calsync.Describe(events.KindCreated, res.Appointment, r.fields()))
+		case !gone(res.Err):
+			t.more = append(t.more, r.poisoned(id, res.Err))
 		}
 	}
 	return r.tellSeries(ctx, series, listed, shadow, t)

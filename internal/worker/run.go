@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	crand "crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
@@ -24,6 +25,7 @@ type run struct {
 	rec  jobs.Record // as stored at seq, but for what the job has noted in it since
 	seq  uint64
 
+	ended   bool         // guarded by hold: the lease is renewed no more
 	until   atomic.Int64 // end of the lease on this process's monotonic clock, since start
 	start   time.Time
 	changes int
@@ -48,7 +50,7 @@ func (w *Worker) acquire(ctx context.Context, tok bus.Token) (*run, error) {
 			}
 			fresh = true
 		}
-		a := jobs.Admit(&r.rec, tok.Delivery, w.bus.Now())
+		a := jobs.Admit(&r.rec, w.bus.Now())
 		if a.Action != jobs.Acquire && !fresh {
 			continue // a hint proves nothing by itself
 		}
@@ -78,6 +80,9 @@ func (w *Worker) settle(ctx context.Context, r *run, a jobs.Admission) error {
 // take tries the compare-and-set that makes this run the owner.
 func (r *run) take(ctx context.Context) (bool, error) {
 	mine := r.rec
+	if mine.Epoch == "" {
+		mine.Epoch = crand.Text()[:8]
+	}
 	mine.Take(r.w.opts.Name+"/"+fmt.Sprint(r.w.runs.Add(1)), r.tok.Delivery, r.w.bus.Now())
 	asked := time.Now()
 	seq, err := r.w.bus.PutRecord(ctx, r.mb, &mine, r.seq)
@@ -125,10 +130,7 @@ func (r *run) keep(ctx context.Context) (stop func()) {
 			return
 		default:
 		}
-		_ = r.tok.Extend()
-		if err := r.commit(ctx, func(*jobs.Record) error { return nil }); err != nil {
-			r.w.log.Warn().Str("mailbox", r.mb).Err(err).Msg("lease not renewed")
-		}
+		r.renew(ctx)
 		timer.Store(time.AfterFunc(jobs.LeaseRenew, beat))
 	}
 	timer.Store(time.AfterFunc(jobs.LeaseRenew, beat))
@@ -136,7 +138,25 @@ func (r *run) keep(ctx context.Context) (stop func()) {
 		close(done)
 		timer.Load().Stop()
 		r.hold <- struct{}{}
+		r.ended = true
 		<-r.hold
+	}
+}
+
+// errEnded stops a renewal that comes after the run's end.
+var errEnded = errors.New("worker: the run has ended")
+
+// renew extends the lease, at the queue and in the record.
+func (r *run) renew(ctx context.Context) {
+	_ = r.tok.Extend()
+	err := r.commit(ctx, func(*jobs.Record) error {
+		if r.ended {
+			return errEnded
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, errEnded) {
+		r.w.log.Warn().Str("mailbox", r.mb).Err(err).Msg("lease not renewed")
 	}
 }
 
@@ -145,6 +165,13 @@ func (r *run) record() jobs.Record {
 	r.hold <- struct{}{}
 	defer func() { <-r.hold }()
 	return r.rec
+}
+
+// hint is the record as stored, for the next token.
+func (r *run) hint() jobs.Hint {
+	r.hold <- struct{}{}
+	defer func() { <-r.hold }()
+	return jobs.Hint{Seq: r.seq, Record: r.rec}
 }
 
 // note changes the run's view only; the next commit stores it.
@@ -160,12 +187,11 @@ func (r *run) note(change func(*jobs.Record)) {
 func (r *run) commit(ctx context.Context, change func(*jobs.Record) error) error {
 	r.hold <- struct{}{}
 	defer func() { <-r.hold }()
-	for {
+	for attempt := 1; ; attempt++ {
+		r.rec.Rev++ // never used again, so that a write that is found stored is known by it
 		next := r.rec
 		next.Ahead = maps.Clone(r.rec.Ahead)
-		now := r.w.bus.Now()
-		next.Lease = now.Add(jobs.LeaseTTL)
-		next.Rev++
+		next.Lease = r.w.bus.Now().Add(jobs.LeaseTTL)
 		if err := change(&next); err != nil {
 			return err
 		}
@@ -176,7 +202,7 @@ func (r *run) commit(ctx context.Context, change func(*jobs.Record) error) error
 			r.leased(asked)
 			return nil
 		}
-		done, err := r.reread(ctx, &next, err)
+		done, err := r.reread(ctx, &next, err, attempt)
 		if err != nil {
 			return err
 		}
@@ -187,15 +213,25 @@ func (r *run) commit(ctx context.Context, change func(*jobs.Record) error) error
 	}
 }
 
+// retryPause is how long to leave the queue alone after a write of unknown outcome: 50 ms, doubling to a second.
+func retryPause(attempt int) time.Duration {
+	return min(50*time.Millisecond<<min(attempt-1, 5), time.Second)
+}
+
 // reread finds out what became of a write that did not simply succeed: done says that it was stored after all.
-func (r *run) reread(ctx context.Context, wrote *jobs.Record, cause error) (done bool, err error) {
-	for errors.Is(cause, bus.ErrConflict) || r.guard("") == nil {
+func (r *run) reread(ctx context.Context, wrote *jobs.Record, cause error, attempt int) (done bool, err error) {
+	conflict := errors.Is(cause, bus.ErrConflict)
+	if !conflict && bus.Definite(cause) {
+		return false, cause
+	}
+	for ; conflict || r.guard("") == nil; attempt++ {
+		if !conflict && !sleep(ctx, retryPause(attempt)) {
+			return false, errors.Join(cause, ctx.Err())
+		}
 		stored, seq, err := r.w.bus.Record(ctx, r.mb)
 		switch {
 		case err != nil:
-			if !sleep(ctx, 200*time.Millisecond) || r.guard("") != nil {
-				return false, errors.Join(cause, err)
-			}
+			conflict = false
 			continue
 		case stored.Fence == wrote.Fence && stored.Rev == wrote.Rev:
 			r.rec, r.seq = stored, seq
@@ -215,7 +251,7 @@ func (r *run) reread(ctx context.Context, wrote *jobs.Record, cause error) (done
 func (r *run) emit(ctx context.Context, out []jobs.Outgoing, change func(*jobs.Record)) error {
 	err := r.commit(ctx, func(rec *jobs.Record) error {
 		rec.Commits++
-		rec.Outbox = number(r.mb, rec.Commits, r.w.bus.Now(), out)
+		rec.Outbox = number(r.mb, rec, r.w.bus.Now(), out)
 		change(rec)
 		return nil
 	})
@@ -225,11 +261,12 @@ func (r *run) emit(ctx context.Context, out []jobs.Outgoing, change func(*jobs.R
 	return r.flush(ctx)
 }
 
-// number gives messages their ids: mailbox, commit, position. They stay the same however often the commit is tried.
-func number(mb string, commit uint64, now time.Time, out []jobs.Outgoing) []jobs.Outgoing {
+// number gives messages their ids: mailbox, the record's epoch, commit, position. They stay the same however often the
+// commit is tried.
+func number(mb string, rec *jobs.Record, now time.Time, out []jobs.Outgoing) []jobs.Outgoing {
 	numbered := make([]jobs.Outgoing, len(out))
 	for i, o := range out {
-		o.ID, o.Time = fmt.Sprintf("%s/%d/%d", mb, commit, i), now
+		o.ID, o.Time = fmt.Sprintf("%s/%s/%d/%d", mb, rec.Epoch, rec.Commits, i), now
 		numbered[i] = o
 	}
 	return numbered

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"roomsync/events"
@@ -24,8 +25,8 @@ func (r *run) sync(ctx context.Context) error {
 			return err
 		}
 		rec := r.record()
-		if !rec.Settings.Enabled {
-			return nil
+		if !rec.Settings.Enabled || r.w.bus.Now().Before(rec.NotBefore) {
+			return errNothing
 		}
 		if rec.Crashes >= jobs.CrashLimit {
 			return &calsync.Fault{Operation: "job", Kind: "crash", Code: "crash loop"}
@@ -40,6 +41,9 @@ func (r *run) sync(ctx context.Context) error {
 	}
 	return nil
 }
+
+// errNothing says that the run had nothing to ask of Exchange: there was only an outbox to publish.
+var errNothing = errors.New("worker: nothing to ask of Exchange")
 
 // pass reads from Exchange until there is nothing new.
 func (r *run) pass(ctx context.Context) error {
@@ -83,6 +87,9 @@ func (r *run) fields() calsync.Fields {
 	return calsync.FieldsOf(events.Mailbox{Fields: r.record().Settings.Fields})
 }
 
+// mostLetters bounds the further messages of one commit.
+const mostLetters = 200
+
 // told is what one commit tells ROOMS: changes, and the marks that keep them from being told again.
 type told struct {
 	reason  string
@@ -90,6 +97,8 @@ type told struct {
 	changes []events.Change
 	// ahead are items whose version told is not the one that the listing at the cursor named.
 	ahead map[string]string
+	// listing says that what has been told is known from the shadow, so that parts need leave no marks.
+	listing bool
 	// anew tells also what ROOMS knows in the same version: it is to know something else of it.
 	anew bool
 	// more are further messages of the same commit.
@@ -104,6 +113,12 @@ func (r *run) tell(ctx context.Context, t told, last func(*jobs.Record)) error {
 	if err != nil {
 		return err
 	}
+	for len(t.more) > mostLetters { // dead letters of a calendar that is full of them
+		if err := r.emit(ctx, t.more[:mostLetters], func(*jobs.Record) {}); err != nil {
+			return err
+		}
+		t.more = t.more[mostLetters:]
+	}
 	for i, part := range parts {
 		out, err := r.messages(t, part)
 		if err != nil {
@@ -111,7 +126,11 @@ func (r *run) tell(ctx context.Context, t told, last func(*jobs.Record)) error {
 		}
 		r.changes += len(part)
 		if i < len(parts)-1 {
-			err = r.emit(ctx, out, func(rec *jobs.Record) { mark(rec, part) })
+			err = r.emit(ctx, out, func(rec *jobs.Record) {
+				if !t.listing {
+					mark(rec, part)
+				}
+			})
 		} else {
 			err = r.emit(ctx, append(out, t.more...), func(rec *jobs.Record) { r.settle(rec, t, last) })
 		}

@@ -31,7 +31,10 @@ type auditor struct {
 
 type version struct{ item, changeKey string }
 
-type commit struct{ number, position uint64 }
+type commit struct {
+	epoch            string
+	number, position uint64
+}
 
 // told is the state of an item as ROOMS has it.
 type told struct {
@@ -79,14 +82,19 @@ func (a *auditor) fault(format string, args ...any) {
 	a.faults = append(a.faults, fmt.Sprintf(format, args...))
 }
 
-// order checks that the ids of a mailbox's events, "<mailbox>/<commit>/<position>", rise.
+// order checks that the ids of a mailbox's events, "<mailbox>/<epoch>/<commit>/<position>", rise.
 func (a *auditor) order(d bus.Delivered) {
 	var now commit
 	rest := strings.TrimPrefix(d.ID, d.Mailbox+"/")
+	epoch, rest, _ := strings.Cut(rest, "/")
 	if _, err := fmt.Sscanf(rest, "%d/%d", &now.number, &now.position); err != nil {
 		a.fault("event id %q: %v", d.ID, err)
 	}
-	last := a.commits[d.Mailbox]
+	now.epoch = epoch
+	last, seen := a.commits[d.Mailbox]
+	if seen && now.epoch != last.epoch {
+		a.fault("event %s is of another record than the one before (%s)", d.ID, last.epoch)
+	}
 	if now.number < last.number || now.number == last.number && now.position <= last.position {
 		a.fault("event %s came after commit %d.%d", d.ID, last.number, last.position)
 	}
