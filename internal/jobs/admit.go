@@ -79,6 +79,14 @@ func (r *Record) Release() {
 	}
 }
 
+// Unpark ends a wait that is ours and not Exchange's.
+func (r *Record) Unpark() {
+	throttled := r.LastError != nil && r.LastError.Class == Throttled
+	if r.Owner == "" && !throttled {
+		r.NotBefore = time.Time{}
+	}
+}
+
 // Wake is when the next token must come: the next poll, or the end of a wait if that is later. Work left over
 // without a wait is due at once.
 func (r *Record) Wake(now time.Time) time.Time {

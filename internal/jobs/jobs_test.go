@@ -87,6 +87,21 @@ func TestWait_ObeysTheServer(t *testing.T) {
 	}
 }
 
+// TestWait_OperatorsFaultsAreSoonOver: a corrected secret or address must not wait for the end of an old back-off, and how
+// often a token is asked for is not decided per mailbox.
+func TestWait_OperatorsFaultsAreSoonOver(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	for _, f := range []Fact{
+		{Kind: "token", Code: "invalid_client", Status: 401, BackOff: 15 * time.Minute},
+		{Kind: "http", Status: 404},
+		{Kind: "tls"},
+	} {
+		if d := Wait(Judge(f), f, 10, rnd); d < 20*time.Second || d > 70*time.Second {
+			t.Errorf("%+v: waits %v", f, d)
+		}
+	}
+}
+
 func TestJudge(t *testing.T) {
 	cases := []struct {
 		f    Fact
@@ -104,12 +119,13 @@ func TestJudge(t *testing.T) {
 		{Fact{Status: 401, Kind: "http", Diagnostics: "2000001"}, Credentials},
 		{Fact{Status: 401, Kind: "http"}, Throttled},
 		{Fact{Status: 302, Kind: "http"}, Transient},
-		{Fact{Status: 307, Kind: "http"}, Bug},
-		{Fact{Status: 404, Kind: "http"}, Bug},
+		{Fact{Status: 307, Kind: "http"}, Config},
+		{Fact{Status: 404, Kind: "http"}, Config},
+		{Fact{Status: 400, Kind: "http"}, Bug},
 		{Fact{Status: 500, Kind: "http"}, Transient},
 		{Fact{Status: 200, Kind: "malformed"}, Transient},
-		{Fact{Kind: "tls"}, Bug},
-		{Fact{Kind: "malformed"}, Bug},
+		{Fact{Kind: "tls"}, Config},
+		{Fact{Kind: "malformed"}, Config},
 		{Fact{Kind: "transport"}, Transient},
 		{Fact{Kind: "token", Code: "invalid_client", Status: 401}, Credentials},
 		{Fact{Kind: "token", Code: "temporarily_unavailable", Status: 400}, Throttled},

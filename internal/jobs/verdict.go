@@ -19,7 +19,8 @@ const (
 	Blocked      Class = "blocked"       // somebody must act on the mailbox
 	Denied       Class = "denied"        // access denied: an event, then a slow re-check
 	Credentials  Class = "credentials"   // the sign-in is refused: nothing of this credential can work
-	Bug          Class = "bug"           // our request is wrong, or the address is: a dead letter
+	Config       Class = "configuration" // the server's address or its certificate is wrong: nobody's mailbox can work
+	Bug          Class = "bug"           // our request is wrong: a dead letter
 )
 
 // Scope is how far a verdict reaches.
@@ -113,8 +114,10 @@ func judgeStatus(f Fact) Verdict {
 		return Verdict{Credentials, ScopeCredential, code}
 	case f.Status == 302, f.Status == 408, f.Status >= 500:
 		return Verdict{Transient, ScopeServer, code}
+	case f.Status < 400, f.Status == 404, f.Status == 405, f.Status == 407, f.Status == 410:
+		return Verdict{Config, ScopeServer, code}
 	}
-	return Verdict{Bug, ScopeServer, code} // 3xx, 400, 404, 405, 407, 410, 413, 415 …: configuration, or our request
+	return Verdict{Bug, ScopeMailbox, code} // 400, 413, 415 …
 }
 
 // judge401 reads x-ms-diagnostics: numbers that name the token or the app are credentials, 2000005 names the user,
@@ -138,10 +141,10 @@ func judge401(f Fact) Verdict {
 func judgeKind(f Fact) Verdict {
 	switch f.Kind {
 	case "tls":
-		return Verdict{Bug, ScopeServer, "tls"} // configuration: verification is never skipped
+		return Verdict{Config, ScopeServer, "tls"} // verification is never skipped
 	case "malformed", "oversize":
 		if f.Status == 0 { // nothing was sent: the address or the settings make no request
-			return Verdict{Bug, ScopeMailbox, f.Kind}
+			return Verdict{Config, ScopeMailbox, f.Kind}
 		}
 		return Verdict{Transient, ScopeServer, f.Kind}
 	case "":
@@ -175,6 +178,9 @@ func unknown(code string) bool {
 const (
 	backOffFirst = 10 * time.Second
 	backOffCap   = 15 * time.Minute
+	// askAgain is how long a mailbox waits for a token or for a corrected address. It is short, since it costs no request
+	// to Exchange: how often a token is asked for is decided where tokens are kept.
+	askAgain = 30 * time.Second
 	// silentWait is for a throttling answer that names no time: exchangelib's default.
 	silentWait = 60 * time.Second
 	// clockMargin covers the error of the estimate of the server's clock when a wait is counted from an answer.
@@ -187,11 +193,15 @@ func Wait(v Verdict, f Fact, n int, rnd *rand.Rand) time.Duration {
 	var d time.Duration
 	switch v.Class {
 	case Throttled:
-		d = f.BackOff
-		if f.BackOff <= 0 {
+		if d = f.BackOff; d <= 0 {
 			d = jitter(exponential(silentWait/2, n), rnd) + silentWait/2
 		}
+	case Credentials, Config:
+		d = askAgain + jitter(askAgain, rnd)
 	default:
+		if f.Kind == "token" {
+			f.BackOff = 0
+		}
 		d = max(f.BackOff, jitter(exponential(backOffFirst, n), rnd)+time.Second)
 	}
 	return min(d, backOffCap) + clockMargin

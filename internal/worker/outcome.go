@@ -6,6 +6,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"roomsync/events"
 	"roomsync/internal/bus"
 	"roomsync/internal/calsync"
@@ -133,8 +135,7 @@ func (r *run) leave(ctx context.Context) error {
 // failed stores a failure and what follows from it.
 func (r *run) failed(ctx context.Context, f *calsync.Fault) (jobs.Class, string, error) {
 	v := judge(f)
-	r.w.log.Info().Str("mailbox", r.mb).Str("operation", f.Operation).Str("verdict", string(v.Class)).Str("code", v.Code).
-		Int("status", f.Status).Dur("backOff", f.BackOff).Str("requestId", f.RequestID).Msg("Exchange refused")
+	r.w.report(r.mb, f, v)
 	give := v.Class.GiveUp(v.Code)
 	switch {
 	case f.Kind == "crash" || f.Kind == "panic" || f.Kind == "record" || give > 0 && attempts(r.record(), v)+1 >= give:
@@ -145,6 +146,49 @@ func (r *run) failed(ctx context.Context, f *calsync.Fault) (jobs.Class, string,
 		return v.Class, v.Code, r.refused(ctx, f, v, jobs.StateBlocked)
 	}
 	return v.Class, v.Code, r.later(ctx, f, v)
+}
+
+// quiet is how long the same trouble of a whole server or credential is not logged again as a warning.
+const quiet = time.Minute
+
+// messages are what the log says of a class in words; the fault's cause is beside it.
+var messages = map[jobs.Class]string{
+	jobs.Credentials: "the sign-in is refused: check the credentials; every mailbox waits for it",
+	jobs.Config:      "Exchange is not where the configuration says, or its certificate is not trusted; every mailbox waits for it",
+	jobs.Transient:   "Exchange cannot be reached or answers with an error of its own",
+	jobs.Bug:         "Exchange says that our request is wrong",
+}
+
+// report logs a failure: what concerns one mailbox as information, what concerns a server or a credential as a warning,
+// once a minute for all the mailboxes that meet it.
+func (w *Worker) report(mb string, f *calsync.Fault, v jobs.Verdict) {
+	level := zerolog.InfoLevel
+	if v.Scope == jobs.ScopeServer || v.Scope == jobs.ScopeCredential {
+		level = w.loudness(string(v.Class) + " " + v.Code)
+	}
+	msg := messages[v.Class]
+	if msg == "" {
+		msg = "Exchange refused"
+	}
+	e := w.log.WithLevel(level).Str("mailbox", mb).Str("operation", f.Operation).Str("verdict", string(v.Class)).Str("code", v.Code)
+	if f.Status != 0 {
+		e = e.Int("status", f.Status)
+	}
+	if f.BackOff > 0 {
+		e = e.Stringer("backOff", f.BackOff)
+	}
+	e.Str("requestId", f.RequestID).AnErr("error", f.Err).Msg(msg)
+}
+
+// loudness is a warning for trouble not heard of for a while, and debugging otherwise.
+func (w *Worker) loudness(trouble string) zerolog.Level {
+	now := time.Now()
+	last, known := w.heard.Swap(trouble, now)
+	if known && now.Sub(last.(time.Time)) < quiet {
+		w.heard.Store(trouble, last)
+		return zerolog.DebugLevel
+	}
+	return zerolog.WarnLevel
 }
 
 // attempts is how many attempts in a row have failed in this way. A failure of another kind begins a new row.

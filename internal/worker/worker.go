@@ -89,6 +89,8 @@ type Worker struct {
 	jobs atomic.Int64 // in hand
 	runs atomic.Uint64
 	open atomic.Int32 // lanes being served
+
+	heard sync.Map // of trouble to when it was last logged as a warning
 }
 
 // New makes a worker. Its bus must have been through Ensure or Check.
