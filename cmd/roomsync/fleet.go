@@ -22,6 +22,8 @@ type fleet interface {
 	Remove(ctx context.Context, address string) (found bool, err error)
 	// Sync asks for a look at a mailbox now.
 	Sync(ctx context.Context, address string) error
+	// States tells how the mailboxes fare, by address in lower case.
+	States(ctx context.Context, addresses []string) (map[string]jobs.Digest, error)
 	// Tail calls f for events, of one mailbox or of all when address is "", from a sequence of the stream on (0: only
 	// new ones), until ctx ends or f returns an error.
 	Tail(ctx context.Context, address string, from uint64, f func(bus.Delivered) error) error
@@ -85,11 +87,11 @@ func connect(ctx context.Context, cmd *cobra.Command, o *config.Ops) (fleet, err
 		URL: o.NATS.URL, CredsFile: o.CredsFile, Name: cmd.CommandPath(), Log: o.Logger(cmd.ErrOrStderr()),
 	})
 	if err != nil {
-		return nil, err
+		return nil, config.Usage(err)
 	}
 	if err := b.Check(ctx); err != nil {
 		b.Close()
-		return nil, fmt.Errorf("%w\n(the dispatcher creates what is missing when it starts)", err)
+		return nil, config.Usage(fmt.Errorf("%w\n(the dispatcher creates what is missing when it starts)", err))
 	}
 	return natsFleet{b, o.MailboxToken}, nil
 }
@@ -107,7 +109,19 @@ func (n natsFleet) Remove(ctx context.Context, address string) (bool, error) {
 }
 
 func (n natsFleet) Sync(ctx context.Context, address string) error {
-	return n.Trigger(ctx, n.token(address), jobs.LaneNotify)
+	_, err := n.Look(ctx, n.token(address))
+	return err
+}
+
+func (n natsFleet) States(ctx context.Context, addresses []string) (map[string]jobs.Digest, error) {
+	byToken, err := n.Digests(ctx)
+	states := make(map[string]jobs.Digest, len(addresses))
+	for _, a := range addresses {
+		if d, ok := byToken[n.token(a)]; ok {
+			states[strings.ToLower(a)] = d
+		}
+	}
+	return states, err
 }
 
 func (n natsFleet) Tail(ctx context.Context, address string, from uint64, f func(bus.Delivered) error) error {

@@ -14,6 +14,7 @@ import (
 
 	"roomsync/events"
 	"roomsync/internal/config"
+	"roomsync/internal/jobs"
 )
 
 func (t tool) list() *cobra.Command {
@@ -34,27 +35,59 @@ func (t tool) list() *cobra.Command {
 			if list == nil {
 				list = []events.Mailbox{} // JSON: an empty list, not null
 			}
-			return show(cmd, list, table(list, o.MailboxToken))
+			states, err := f.States(cmd.Context(), addressesOf(list))
+			if err != nil {
+				return err
+			}
+			for i, m := range list {
+				state, _ := json.Marshal(stateOf(states, m)) // a string
+				list[i].Extra["state"] = state
+			}
+			return show(cmd, list, table(list, states, o.MailboxToken))
 		})
 }
 
-func table(list []events.Mailbox, token func(string) string) string {
+func addressesOf(list []events.Mailbox) []string {
+	all := make([]string, len(list))
+	for i, m := range list {
+		all[i] = m.Address
+	}
+	return all
+}
+
+// stateOf says in a word how a mailbox fares; docs/states.md explains the words.
+func stateOf(states map[string]jobs.Digest, m events.Mailbox) string {
+	d, known := states[strings.ToLower(m.Address)]
+	switch {
+	case !m.Enabled:
+		return "off"
+	case !known, d.State == jobs.StateNew:
+		return "new"
+	case d.Throttled:
+		return "throttled"
+	}
+	return string(d.State)
+}
+
+// next is when a mailbox is looked at next, in UTC.
+func next(states map[string]jobs.Digest, m events.Mailbox) string {
+	d := states[strings.ToLower(m.Address)]
+	if d.Due.IsZero() || !m.Enabled {
+		return "-"
+	}
+	return d.Due.UTC().Format("01-02 15:04:05")
+}
+
+func table(list []events.Mailbox, states map[string]jobs.Digest, token func(string) string) string {
 	var b bytes.Buffer
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	row := func(cells ...string) { _, _ = fmt.Fprintln(w, strings.Join(cells, "\t")) }
-	row("ADDRESS", "MODE", "ENABLED", "WINDOW", "FIELDS", "URL", "TOKEN")
+	row("ADDRESS", "STATE", "NEXT LOOK", "MODE", "WINDOW", "FIELDS", "URL", "TOKEN")
 	for _, m := range list {
-		row(m.Address, m.Mode, yes(m.Enabled), window(m), fields(m.Fields), or(m.URL, "default"), token(m.Address))
+		row(m.Address, stateOf(states, m), next(states, m), m.Mode, window(m), fields(m.Fields), or(m.URL, "default"), token(m.Address))
 	}
 	_ = w.Flush() // into a buffer
 	return b.String()
-}
-
-func yes(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
 }
 
 func or(s, otherwise string) string {
@@ -64,11 +97,14 @@ func or(s, otherwise string) string {
 	return s
 }
 
-// window shows the days before and after today; "·" is the default.
+// window shows the days before and after today; the default is 7 before and 365 after.
 func window(m events.Mailbox) string {
+	if m.PastDays == 0 && m.FutureDays == 0 {
+		return "default"
+	}
 	days := func(sign string, n int) string {
 		if n == 0 {
-			return sign + "·"
+			return sign + "default"
 		}
 		return fmt.Sprintf("%s%dd", sign, n)
 	}

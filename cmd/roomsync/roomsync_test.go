@@ -80,7 +80,7 @@ func file(t *testing.T, content string) string {
 
 func TestMailboxes(t *testing.T) {
 	s := newShop(t)
-	s.want(0, "ADDRESS  MODE  ENABLED  WINDOW  FIELDS  URL  TOKEN\n", "", "mailboxes", "list")
+	s.want(0, "ADDRESS  STATE  NEXT LOOK  MODE  WINDOW  FIELDS  URL  TOKEN\n", "", "mailboxes", "list")
 	s.want(0, "[]\n", "", "mailboxes", "list", "--json")
 
 	csv := file(t, "address,mode\nroom1@b.example,O365Pull\nRoom2@B.example,O365\nroom3@b.example,O365\n")
@@ -96,11 +96,11 @@ func TestMailboxes(t *testing.T) {
 	s.want(0, "removed 1\n", "", "mailboxes", "remove", "room3@b.example")
 	s.want(1, "removed 0\n", "not in the list of mailboxes: room3@b.example", "mailboxes", "remove", "room3@b.example")
 
-	const list = `ADDRESS          MODE              ENABLED  WINDOW  FIELDS   URL                                       TOKEN
-room1@b.example  O365              yes      -· +·   default  default                                   room1=40b=2Eexample
-room2@b.example  O365              yes      -· +·   default  default                                   room2=40b=2Eexample
-room4@b.example  O365              yes      -· +·   default  default                                   room4=40b=2Eexample
-room5@b.example  Exchange2016Pull  no       -3d +·  none     https://mail.b.example/EWS/Exchange.asmx  room5=40b=2Eexample
+	const list = `ADDRESS          STATE  NEXT LOOK  MODE              WINDOW        FIELDS   URL                                       TOKEN
+room1@b.example  new    -          O365              default       default  default                                   room1=40b=2Eexample
+room2@b.example  new    -          O365              default       default  default                                   room2=40b=2Eexample
+room4@b.example  new    -          O365              default       default  default                                   room4=40b=2Eexample
+room5@b.example  off    -          Exchange2016Pull  -3d +default  none     https://mail.b.example/EWS/Exchange.asmx  room5=40b=2Eexample
 `
 	s.want(0, list, "", "mailboxes", "list")
 	_, out, _ := s.run("", "mailboxes", "list", "--json")
@@ -161,7 +161,7 @@ func TestMailboxes_Usage(t *testing.T) {
 	s.url = "localhost"
 	s.want(2, "", "ROOMSYNC_NATS_URL: must be a URL", "mailboxes", "list")
 	s.url = "nats://127.0.0.1:1"
-	s.want(1, "", "cannot reach NATS", "mailboxes", "list")
+	s.want(2, "", "cannot reach NATS", "mailboxes", "list")
 }
 
 func TestMailboxes_BeforeTheDispatcherStarted(t *testing.T) {
@@ -170,7 +170,7 @@ func TestMailboxes_BeforeTheDispatcherStarted(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer srv.Stop()
-	(&shop{t: t, url: srv.URL()}).want(1, "", "the dispatcher creates what is missing", "mailboxes", "list")
+	(&shop{t: t, url: srv.URL()}).want(2, "", "the dispatcher creates what is missing", "mailboxes", "list")
 }
 
 func TestMailboxes_Sync(t *testing.T) {

@@ -69,7 +69,7 @@ func line(d bus.Delivered) string {
 func summary(e events.Event) string {
 	var data struct {
 		Reason, Code, Operation, Hint string
-		Changes                       []struct{ Kind string }
+		Changes                       []events.Change
 	}
 	if json.Unmarshal(e.Data, &data) != nil {
 		return ""
@@ -83,6 +83,9 @@ func summary(e events.Event) string {
 		parts = append(parts, fmt.Sprintf("%s %d", kind, n))
 	}
 	slices.Sort(parts)
+	if len(data.Changes) == 1 && data.Changes[0].Start != nil { // no subject: it would stay in the terminal's history
+		parts = append(parts, data.Changes[0].Start.UTC().Format("Mon 02 Jan 15:04Z"))
+	}
 	for _, s := range []string{data.Reason, data.Operation, data.Code, data.Hint} {
 		if s != "" {
 			parts = append(parts, s)

@@ -2,6 +2,8 @@ package bus
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"roomsync/internal/jobs"
 )
@@ -23,4 +25,17 @@ func (b *Bus) Look(ctx context.Context, mb string) (jobs.Record, error) {
 		return r, err
 	}
 	return r, b.Wake(ctx, mb, &r, seq)
+}
+
+// Digests reads the digest of every record there is, by mailbox token.
+func (b *Bus) Digests(ctx context.Context) (map[string]jobs.Digest, error) {
+	ctx, cancel := context.WithTimeout(ctx, 4*callTimeout)
+	defer cancel()
+	all := map[string]jobs.Digest{}
+	complete := false
+	err := b.WatchDigests(ctx, func(mb string, d jobs.Digest, _ time.Time) { all[mb] = d }, func() { complete = true; cancel() })
+	if err == nil && !complete {
+		err = fmt.Errorf("bus: read the records: %w", ctx.Err())
+	}
+	return all, err
 }

@@ -96,7 +96,13 @@ func checkMailboxURL(text string) error {
 	if text == "" {
 		return nil
 	}
-	return checkURL(text)
+	if err := checkURL(text); err != nil {
+		return err
+	}
+	if insecure(text) {
+		return errors.New("must be https: credentials would travel readable; plain http is for this host only")
+	}
+	return nil
 }
 
 func parseBool(text string) (bool, error) {

@@ -38,7 +38,7 @@ func (w *Worker) declare(s *settings) {
 	w.Exchange.declare(s)
 	w.Work.declare(s)
 	w.Log.declare(s)
-	s.listen(&w.HTTP, "http", "127.0.0.1:8081", "address for health and metrics, or off")
+	s.listen(&w.HTTP, "http", "127.0.0.1:8081", "address for health, or off; a second daemon on a host needs another")
 }
 
 func (w *Worker) check(s *settings) {
@@ -49,7 +49,7 @@ func (w *Worker) check(s *settings) {
 func (d *Dispatcher) declare(s *settings) {
 	d.NATS.declare(s)
 	d.Log.declare(s)
-	s.listen(&d.HTTP, "http", "127.0.0.1:8080", "address for health, metrics and the dashboard, or off")
+	s.listen(&d.HTTP, "http", "127.0.0.1:8080", "address for health, or off")
 }
 
 func (d *Dispatcher) check(s *settings) { d.NATS.check(s) }

@@ -67,6 +67,9 @@ func Worker(ctx context.Context, c config.Worker, log zerolog.Logger, x Extra) e
 	}
 	defer b.Close()
 	if err := b.WaitReady(ctx, patience); err != nil {
+		if ctx.Err() != nil {
+			return nil // asked to stop before there was anything to do
+		}
 		return config.Usage(err)
 	}
 	w, err := worker.New(worker.Options{

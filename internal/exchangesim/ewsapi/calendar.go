@@ -217,7 +217,7 @@ func (w *writer) pattern(r *store.Recurrence) {
 	case store.AbsoluteMonthly, store.AbsoluteYearly:
 		w.tagInt("DayOfMonth", r.DayOfMonth)
 	}
-	if r.Month != 0 {
+	if r.Month != 0 && (r.Pattern == store.AbsoluteYearly || r.Pattern == store.RelativeYearly) {
 		w.tag("Month", r.Month.String())
 	}
 	w.raw(`</t:`, name, `>`)
