@@ -39,7 +39,7 @@ type tool struct {
 // command returns a command that works on the fleet. It has the flags to reach it, and --json.
 func (t tool) command(use, short string, args cobra.PositionalArgs, work func(*cobra.Command, *config.Ops, fleet, []string) error) *cobra.Command {
 	var o config.Ops
-	cmd := &cobra.Command{Use: use, Short: short, Args: args}
+	cmd := &cobra.Command{Use: use, Short: short, Args: args, Example: examples[strings.Fields(use)[0]]}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		f, err := t.connect(cmd.Context(), cmd, &o)
 		if err != nil {
@@ -139,4 +139,14 @@ func byAddress(list []events.Mailbox) map[string]events.Mailbox {
 		m[strings.ToLower(x.Address)] = x
 	}
 	return m
+}
+
+// examples of the commands, by their first word.
+var examples = map[string]string{
+	"list":   "  roomsync mailboxes list\n  roomsync mailboxes list --json | jq '.[] | select(.state == \"denied\")'",
+	"import": "  roomsync mailboxes import --dry-run mailboxes.csv\n  printf 'address,mode\\nroom7@contoso.com,O365\\n' | roomsync mailboxes import -",
+	"set":    "  roomsync mailboxes set room7@contoso.com --mode O365Pull\n  roomsync mailboxes set room7@contoso.com --fields 'subject organizer' --future-days 90",
+	"remove": "  roomsync mailboxes remove room7@contoso.com",
+	"sync":   "  roomsync mailboxes sync room7@contoso.com\n  roomsync mailboxes sync --all",
+	"tail":   "  roomsync events tail\n  roomsync events tail --mailbox room7@contoso.com --from 1\n  roomsync events tail --type access --json",
 }

@@ -5,6 +5,7 @@ package daemon
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -56,6 +57,7 @@ const patience = time.Minute
 func Worker(ctx context.Context, c config.Worker, log zerolog.Logger, x Extra) error {
 	name := Name()
 	log = log.With().Str("worker", name).Logger()
+	log.Info().Str("nats", c.NATS.URL).Str("exchange", c.EWSURL).Str("auth", c.Auth).Str("tenant", c.TenantID).Msg("starting")
 	cal, closeCalendar, err := Calendar(c.Exchange, c.Work)
 	if err != nil {
 		return config.Usage(err)
@@ -104,9 +106,14 @@ func Dispatcher(ctx context.Context, c config.Dispatcher, log zerolog.Logger, x 
 }
 
 func run(ctx context.Context, log zerolog.Logger, http string, ready func() error, work func(context.Context) error) error {
-	log.Info().Msg("started")
-	err := ops.Serve(ctx, http, ops.Health(ready), work)
-	log.Info().Msg("stopped")
+	err := ops.Serve(ctx, http, ops.Health(ready), func(ctx context.Context) error {
+		log.Info().Str("http", http).Msg("started")
+		defer log.Info().Msg("stopped")
+		return work(ctx)
+	})
+	if errors.Is(err, ops.ErrAddress) {
+		return config.Usage(err)
+	}
 	return err
 }
 

@@ -33,6 +33,9 @@ func answer(w http.ResponseWriter, status int, text string) {
 	_, _ = io.WriteString(w, text+"\n")
 }
 
+// ErrAddress says that the address to serve on cannot be had; nothing has begun.
+var ErrAddress = errors.New("ops: no HTTP address")
+
 // Serve runs work with h served on address ("" for none) until work ends. It returns work's error, or why the
 // address cannot be had; work is then not begun. When serving fails later, work's context ends.
 func Serve(ctx context.Context, address string, h http.Handler, work func(context.Context) error) error {
@@ -41,7 +44,7 @@ func Serve(ctx context.Context, address string, h http.Handler, work func(contex
 	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return fmt.Errorf("ops: %w (choose another --http, or off)", err)
+		return fmt.Errorf("%w: %w (choose another --http, or off)", ErrAddress, err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
