@@ -39,6 +39,7 @@ type Bus struct {
 	log     zerolog.Logger
 	clock   clock
 	streams map[string]jetstream.Stream
+	created map[string]time.Time // when the streams were made, which tells one from its successor
 	boxes   jetstream.KeyValue
 }
 

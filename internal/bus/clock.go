@@ -18,7 +18,26 @@ type clock struct{ base atomic.Pointer[clockBase] }
 type clockBase struct {
 	local  time.Time // with monotonic reading
 	server time.Time
+	rtt    time.Duration // of the request that told; it is half of that wrong at most
 }
+
+// maxDrift is how much faster or slower than another a sound clock runs.
+const maxDrift = 100e-6
+
+// offer takes a sample unless the one in use is better, which it is the less the older it grows: a slow answer may be
+// wrong by half the time that it took.
+func (c *clock) offer(s clockBase) {
+	if base := c.base.Load(); base != nil {
+		age := s.local.Sub(base.local)
+		if s.rtt/2 > base.rtt/2+time.Duration(maxDrift*float64(age))+jitter {
+			return
+		}
+	}
+	c.base.Store(&s)
+}
+
+// jitter is what round trips differ by without meaning anything.
+const jitter = time.Millisecond
 
 // Now is the server's time, to within half a round trip. It never follows a jump of the local wall clock.
 func (b *Bus) Now() time.Time {
@@ -42,7 +61,8 @@ func (b *Bus) SyncClock(ctx context.Context) error {
 	if err != nil {
 		return b.failure("read the server's clock", err)
 	}
-	b.clock.base.Store(&clockBase{local: sent.Add(time.Since(sent) / 2), server: info.TimeStamp.UTC()})
+	rtt := time.Since(sent)
+	b.clock.offer(clockBase{local: sent.Add(rtt / 2), server: info.TimeStamp.UTC(), rtt: rtt})
 	return nil
 }
 

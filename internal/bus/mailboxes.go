@@ -50,7 +50,7 @@ func (b *Bus) RemoveMailbox(ctx context.Context, mb string) error {
 // Mailboxes lists the wanted set, by address.
 func (b *Bus) Mailboxes(ctx context.Context) ([]events.Mailbox, error) {
 	var all []events.Mailbox
-	err := b.watchMailboxes(ctx, false, func(e MailboxEntry) { all = append(all, e.Mailbox) })
+	err := b.watchMailboxes(ctx, false, func(e MailboxEntry) { all = append(all, e.Mailbox) }, nil)
 	slices.SortFunc(all, func(x, y events.Mailbox) int { return strings.Compare(x.Address, y.Address) })
 	return all, err
 }
@@ -58,17 +58,47 @@ func (b *Bus) Mailboxes(ctx context.Context) ([]events.Mailbox, error) {
 // MailboxEntry is a state of the wanted set's entry.
 type MailboxEntry struct {
 	Token    string
-	Revision uint64
+	Revision uint64 // grows with every change, but begins anew when the bucket is made anew
 	Removed  bool
 	Mailbox  events.Mailbox // zero when Removed
 }
 
-// WatchMailboxes calls f for every entry there is and then for every change, until ctx ends.
-func (b *Bus) WatchMailboxes(ctx context.Context, f func(MailboxEntry)) error {
-	return b.watchMailboxes(ctx, true, f)
+// Mailbox reads one entry from the bucket's leader: what it says no other server can have overtaken. An entry that does
+// not exist is returned as removed, at revision 0.
+func (b *Bus) Mailbox(ctx context.Context, mb string) (MailboxEntry, error) {
+	entry := MailboxEntry{Token: mb, Removed: true}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	s, err := b.js.Stream(ctx, streamBoxes)
+	if err != nil {
+		return entry, b.failure("read mailbox "+mb, err)
+	}
+	s.CachedInfo().Config.AllowDirect = false // a direct get may be answered by a follower that is behind
+	m, err := s.GetLastMsgForSubject(ctx, "$KV."+events.BucketMailboxes+"."+mb)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return entry, nil
+	}
+	if err != nil {
+		return entry, b.failure("read mailbox "+mb, err)
+	}
+	entry.Revision = m.Sequence
+	if m.Header.Get("KV-Operation") != "" || m.Header.Get(jetstream.MarkerReasonHeader) != "" {
+		return entry, nil
+	}
+	entry.Removed = false
+	if err := json.Unmarshal(m.Data, &entry.Mailbox); err != nil {
+		return entry, fmt.Errorf("bus: mailbox %s at revision %d: %w", mb, m.Sequence, err)
+	}
+	return entry, nil
 }
 
-func (b *Bus) watchMailboxes(ctx context.Context, stay bool, f func(MailboxEntry)) error {
+// WatchMailboxes calls f for every entry there is, then listed once, and then f for every change, until ctx ends. Both
+// are called by one goroutine.
+func (b *Bus) WatchMailboxes(ctx context.Context, f func(MailboxEntry), listed func()) error {
+	return b.watchMailboxes(ctx, true, f, listed)
+}
+
+func (b *Bus) watchMailboxes(ctx context.Context, stay bool, f func(MailboxEntry), listed func()) error {
 	var opts []jetstream.WatchOpt
 	if !stay {
 		opts = append(opts, jetstream.IgnoreDeletes())
@@ -88,10 +118,12 @@ func (b *Bus) watchMailboxes(ctx context.Context, stay bool, f func(MailboxEntry
 		case e, ok := <-w.Updates():
 			switch {
 			case !ok:
-				return errors.New("bus: the watch of the mailboxes ended")
+				return errors.Join(b.intactStream(ctx, streamBoxes), errors.New("bus: the watch of the mailboxes ended"))
 			case e == nil && !stay:
 				return nil
-			case e != nil:
+			case e == nil:
+				listed()
+			default:
 				b.mailboxEntry(e, f)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ type chain struct {
 	stream, subject string
 	last            uint64 // sequence of the newest message that we know of
 	msgs            []*nats.Msg
+	waits           int // for a write in flight
 }
 
 // Flush publishes what a record's outbox holds and brings the sequences in the record up to date; the caller stores
@@ -85,7 +87,13 @@ func (b *Bus) flushChain(ctx context.Context, c *chain) error {
 // errChain says that a subject was written by somebody who does not keep to the chain.
 var errChain = errors.New("bus: the subject's newest message is none of ours")
 
-// resume finds which message is the next to publish.
+// settle is the wait for a write that is in flight on another server of the cluster, and maxWaits how many there are.
+const (
+	settle   = 5 * time.Millisecond
+	maxWaits = int(callTimeout / settle)
+)
+
+// resume finds which message is the next to publish, and after which sequence.
 func (b *Bus) resume(ctx context.Context, c *chain, i int) (int, error) {
 	m, err := b.last(ctx, c.stream, c.subject)
 	if errors.Is(err, ErrNotFound) { // the stream's limits removed the whole subject
@@ -95,17 +103,53 @@ func (b *Bus) resume(ctx context.Context, c *chain, i int) (int, error) {
 	if err != nil {
 		return i, err
 	}
-	id := m.Header.Get(jetstream.MsgIDHeader)
-	for k := len(c.msgs) - 1; k >= 0; k-- {
-		if c.msgs[k].Header.Get(jetstream.MsgIDHeader) == id {
-			c.last = m.Sequence
-			return k + 1, nil
+	if k := c.index(m); k >= 0 {
+		c.last = m.Sequence
+		return k + 1, nil
+	}
+	if m.Sequence == c.last {
+		if c.waits++; c.waits > maxWaits {
+			return i, fmt.Errorf("bus: %s stands at sequence %d, yet takes nothing after it for %v", c.subject, c.last, callTimeout)
 		}
+		return i, pause(ctx, settle)
 	}
-	if m.Sequence == c.last { // a write in flight on another server of the cluster: wait for it to settle
-		return i, pause(ctx, 5*time.Millisecond)
+	if !c.follows(m, i) {
+		return i, fmt.Errorf("%w: %s is at sequence %d (id %q), expected %d", errChain, c.subject, m.Sequence, m.Header.Get(jetstream.MsgIDHeader), c.last)
 	}
-	return i, fmt.Errorf("%w: %s is at sequence %d (id %q), expected %d", errChain, c.subject, m.Sequence, id, c.last)
+	b.log.Warn().Str("subject", c.subject).Uint64("expected", c.last).Uint64("at", m.Sequence).Msg("the record and the stream are not of one time; going on from the stream's end")
+	c.last = m.Sequence
+	return i, nil
+}
+
+// index finds a stored message among the chain's, or returns -1.
+func (c *chain) index(m *jetstream.RawStreamMsg) int {
+	id := m.Header.Get(jetstream.MsgIDHeader)
+	return slices.IndexFunc(c.msgs, func(own *nats.Msg) bool { return id != "" && own.Header.Get(jetstream.MsgIDHeader) == id })
+}
+
+// follows reports whether message i may follow m, which the record does not know. It may when the record knows a newer
+// one, for then the stream lost its end; after a shadow written anew, which a worker did that died before it told the
+// record; and when the record knows of none and m is of another epoch, for then the record was lost and made anew.
+// Everything else was written by a later owner than the one who asks.
+func (c *chain) follows(m *jetstream.RawStreamMsg, i int) bool {
+	switch {
+	case m.Sequence < c.last:
+		return true
+	case m.Header.Get(jetstream.MsgRollup) != "":
+		return true
+	}
+	return c.last == 0 && epoch(m.Header) != epoch(c.msgs[i].Header)
+}
+
+// epoch is the record's epoch in a message's id, which is <mailbox>/<epoch>/<commit>/<position>, after the source and
+// a "#" in an event's.
+func epoch(h nats.Header) string {
+	id := h.Get(jetstream.MsgIDHeader)
+	parts := strings.Split(id[strings.LastIndexByte(id, '#')+1:], "/")
+	if len(parts) != 4 {
+		return ""
+	}
+	return parts[1]
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -133,38 +177,16 @@ func (b *Bus) Events(ctx context.Context, mb string, from uint64, f func(Deliver
 	if from > 0 {
 		cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, from
 	}
-	c, err := b.streams[events.StreamEvents].OrderedConsumer(ctx, cfg)
-	if err != nil {
-		return b.failure("read events", err)
-	}
-	it, err := c.Messages()
-	if err != nil {
-		return b.failure("read events", err)
-	}
-	defer it.Stop()
-	for {
-		m, err := it.Next(jetstream.NextContext(ctx))
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			return b.failure("read events", err)
-		}
-		d, err := delivered(m)
+	return b.follow(ctx, events.StreamEvents, cfg, func(uint64) error { return nil }, func(m jetstream.Msg, md *jetstream.MsgMetadata) error {
+		d, err := delivered(m, md)
 		if err != nil {
 			return err
 		}
-		if err := f(d); err != nil {
-			return err
-		}
-	}
+		return f(d)
+	})
 }
 
-func delivered(m jetstream.Msg) (Delivered, error) {
-	md, err := m.Metadata()
-	if err != nil {
-		return Delivered{}, fmt.Errorf("bus: %w", err)
-	}
+func delivered(m jetstream.Msg, md *jetstream.MsgMetadata) (Delivered, error) {
 	e, err := events.Parse(m.Headers(), m.Data())
 	if err != nil {
 		return Delivered{}, fmt.Errorf("bus: event at sequence %d: %w", md.Sequence.Stream, err)

@@ -73,50 +73,27 @@ const digestHeader = "Roomsync-Digest"
 // WatchDigests calls f with the digest of every record there is and when it was stored, then ready once, then for every
 // change, until ctx ends. f is called by one goroutine.
 func (b *Bus) WatchDigests(ctx context.Context, f func(mb string, d jobs.Digest, stored time.Time), ready func()) error {
-	info, err := b.streams[events.StreamState].Info(ctx)
-	if err != nil {
-		return b.failure("watch the records", err)
-	}
 	cfg := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, HeadersOnly: true}
-	c, err := b.streams[events.StreamState].OrderedConsumer(ctx, cfg)
-	if err != nil {
-		return b.failure("watch the records", err)
-	}
-	it, err := c.Messages()
-	if err != nil {
-		return b.failure("watch the records", err)
-	}
-	defer it.Stop()
-	if info.State.Msgs == 0 {
-		ready()
-		ready = nil
-	}
-	for {
-		m, err := it.Next(jetstream.NextContext(ctx))
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			return b.failure("watch the records", err)
-		}
-		if seq := b.watched(m, f); ready != nil && seq >= info.State.LastSeq {
+	// By what is pending, since the newest record of all may be purged at any time.
+	read := func(pending uint64) error {
+		if pending == 0 && ready != nil {
 			ready()
 			ready = nil
 		}
+		return nil
 	}
+	return b.follow(ctx, events.StreamState, cfg, read, func(m jetstream.Msg, md *jetstream.MsgMetadata) error {
+		b.watched(m, md, f)
+		return read(md.NumPending)
+	})
 }
 
-func (b *Bus) watched(m jetstream.Msg, f func(string, jobs.Digest, time.Time)) uint64 {
-	md, err := m.Metadata()
-	if err != nil {
-		return 0
-	}
+func (b *Bus) watched(m jetstream.Msg, md *jetstream.MsgMetadata, f func(string, jobs.Digest, time.Time)) {
 	mb := strings.TrimPrefix(m.Subject(), subjectRecord)
 	d, err := jobs.ParseDigest(m.Headers().Get(digestHeader))
 	if err != nil {
 		b.log.Error().Str("mailbox", mb).Err(err).Msg("a record has no digest")
-		return md.Sequence.Stream
+		return
 	}
 	f(mb, d, md.Timestamp)
-	return md.Sequence.Stream
 }

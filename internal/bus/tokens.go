@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -37,6 +38,40 @@ func (t *Token) HandBack() error { return t.msg.Nak() }
 type Queue struct {
 	lane jobs.Lane
 	it   jetstream.MessagesContext
+
+	mu          sync.Mutex
+	first, miss time.Time // the first and the newest of the heartbeats that were missed in a row
+}
+
+// heartbeat is how often the server says that a pull stands. Two that fail to come are an error of Next's.
+const heartbeat = 5 * time.Second
+
+// Silent is for how long the server has said nothing on this lane, although asked; zero when it speaks. A consumer that
+// is wedged looks so, and a permission that is missing. It is known only while somebody waits in Next.
+func (q *Queue) Silent() time.Duration {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.miss.IsZero() || time.Since(q.miss) > 3*heartbeat {
+		return 0
+	}
+	return time.Since(q.first) + 2*heartbeat
+}
+
+// missed notes that the heartbeats fail to come, heard that something came.
+func (q *Queue) missed() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	now := time.Now()
+	if q.miss.IsZero() || now.Sub(q.miss) > 3*heartbeat {
+		q.first = now
+	}
+	q.miss = now
+}
+
+func (q *Queue) heard() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.miss = time.Time{}
 }
 
 // Take opens a lane. At most ahead tokens are fetched before they are asked for.
@@ -47,7 +82,7 @@ func (b *Bus) Take(ctx context.Context, lane jobs.Lane, ahead int) (*Queue, erro
 	if err != nil {
 		return nil, b.failure("open lane "+string(lane), err)
 	}
-	it, err := c.Messages(jetstream.PullMaxMessages(ahead), jetstream.PullHeartbeat(5*time.Second), jetstream.PullExpiry(30*time.Second))
+	it, err := c.Messages(jetstream.PullMaxMessages(ahead), jetstream.PullHeartbeat(heartbeat), jetstream.PullExpiry(30*time.Second))
 	if err != nil {
 		return nil, b.failure("open lane "+string(lane), err)
 	}
@@ -65,10 +100,12 @@ func (q *Queue) Next(ctx context.Context) (Token, error) {
 		case errors.Is(err, jetstream.ErrMsgIteratorClosed):
 			return Token{}, ErrClosed
 		case errors.Is(err, jetstream.ErrNoHeartbeat):
+			q.missed()
 			continue // the server was away; the pull is renewed
 		case err != nil:
 			return Token{}, err
 		}
+		q.heard()
 		if t, ok := q.token(m); ok {
 			return t, nil
 		}

@@ -13,8 +13,11 @@ import (
 	"roomsync/internal/jobs"
 )
 
-// streamItems holds what ROOMS has been told exists. The other streams are named in package events.
-const streamItems = "MAILBOX_ITEMS"
+// Streams that are not named in package events.
+const (
+	streamItems = "MAILBOX_ITEMS"                // what ROOMS has been told exists
+	streamBoxes = "KV_" + events.BucketMailboxes // what the bucket of the wanted set is kept in
+)
 
 // Subjects of our own; <mb> is the mailbox token. Those that ROOMS uses are made in package events.
 const (
@@ -43,6 +46,9 @@ func topology(replicas int) []jetstream.StreamConfig {
 		Description:       "the mailboxes' records; the newest counts",
 		Subjects:          []string{subjectRecord + "*"},
 		MaxMsgsPerSubject: 1,
+		// Should an operator limit the stream's size, a full one refuses rather than forget a mailbox; a newer record
+		// still takes the place of the older, which only DiscardNewPerSubject would prevent.
+		Discard: jetstream.DiscardNew,
 		// A direct get may be answered by a follower that is behind; a record is read from the leader only.
 		AllowDirect: false,
 	}, {
@@ -50,6 +56,7 @@ func topology(replicas int) []jetstream.StreamConfig {
 		Description: "per mailbox, the items that ROOMS has been told exist",
 		Subjects:    []string{subjectItems + "*"},
 		AllowRollup: true,
+		Discard:     jetstream.DiscardNew,
 	}, {
 		Name:        events.StreamEvents,
 		Description: "what happened in Exchange, for ROOMS",
@@ -116,7 +123,7 @@ func (b *Bus) Ensure(ctx context.Context) error {
 // Check compares what exists with what must be, takes hold of it, and sets the clock. Every fault is in the error.
 func (b *Bus) Check(ctx context.Context) error {
 	var faults []string
-	b.streams = map[string]jetstream.Stream{}
+	b.streams, b.created = map[string]jetstream.Stream{}, map[string]time.Time{}
 	for _, want := range topology(b.opts.Replicas) {
 		s, err := b.js.Stream(ctx, want.Name)
 		if err != nil {
@@ -124,17 +131,49 @@ func (b *Bus) Check(ctx context.Context) error {
 			continue
 		}
 		faults = append(faults, compare(want, s.CachedInfo().Config)...)
-		b.streams[want.Name] = s
+		b.streams[want.Name], b.created[want.Name] = s, s.CachedInfo().Created
 	}
 	faults = append(faults, b.checkConsumers(ctx)...)
 	var err error
 	if b.boxes, err = b.js.KeyValue(ctx, events.BucketMailboxes); err != nil {
 		faults = append(faults, fmt.Sprintf("bucket %s: %v", events.BucketMailboxes, err))
 	}
+	if s, err := b.js.Stream(ctx, streamBoxes); err == nil {
+		b.streams[streamBoxes], b.created[streamBoxes] = s, s.CachedInfo().Created
+	}
 	if len(faults) > 0 {
 		return fmt.Errorf("bus: %s\n(a stream is never changed behind your back: mend it with the nats tool, or remove it while it is empty and start again)", strings.Join(faults, "\n"))
 	}
 	return b.SyncClock(ctx)
+}
+
+// Intact looks whether all that Check took hold of is still there and the same. [ErrLost] says that something is not;
+// any other error leaves it open. What was lost is made by Ensure, on a new Bus or before anything else uses this one.
+func (b *Bus) Intact(ctx context.Context) error {
+	for name := range b.created {
+		if err := b.intactStream(ctx, name); err != nil {
+			return err
+		}
+	}
+	for _, lane := range jobs.Lanes {
+		if err := b.intactConsumer(ctx, consumerConfig(lane).Durable); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *Bus) intactConsumer(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	_, err := b.js.Consumer(ctx, events.StreamJobs, name)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return fmt.Errorf("%w: consumer %s of %s does not exist", ErrLost, name, events.StreamJobs)
+	}
+	if err != nil {
+		return b.failure("look at consumer "+name, err)
+	}
+	return nil
 }
 
 // checkConsumers names what of the lanes' consumers is not as it must be. How many tokens may be out at once is the
@@ -190,6 +229,15 @@ func compare(want, have jetstream.StreamConfig) []string {
 	differ("storage", want.Storage, have.Storage)
 	differ("allow_direct", want.AllowDirect, have.AllowDirect)
 	differ("allow_msg_schedules", want.AllowMsgSchedules, have.AllowMsgSchedules)
+	if want.AllowMsgTTL {
+		differ("allow_msg_ttl", want.AllowMsgTTL, have.AllowMsgTTL)
+	}
+	if want.AllowRollup {
+		differ("allow_rollup_hdrs", want.AllowRollup, have.AllowRollup)
+	}
+	if have.Duplicates < want.Duplicates {
+		faults = append(faults, fmt.Sprintf("stream %s has duplicate_window=%v, but must have at least %v", name, have.Duplicates, want.Duplicates))
+	}
 	if want.MaxMsgsPerSubject > 0 {
 		differ("max_msgs_per_subject", want.MaxMsgsPerSubject, have.MaxMsgsPerSubject)
 	}

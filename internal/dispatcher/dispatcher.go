@@ -2,15 +2,21 @@
 //
 // It follows the wanted set and copies each entry into its mailbox's record; it does not poll, for a released
 // mailbox carries its own next poll as a schedule. Once a minute it looks for mailboxes that ought to have been
-// looked at and were not (somebody purged a stream, restored a backup) and wakes them. Everything it does is a
-// compare-and-set or may be done twice, so any number of dispatchers may run.
+// looked at and were not (somebody purged a stream, restored a backup) and wakes them, and takes over every entry that
+// its record does not have. Everything it does is a compare-and-set or may be done twice, so any number of dispatchers
+// may run.
+//
+// The same look finds a stream, consumer or bucket that somebody removed, or made anew. Nothing is mended then while
+// everything runs: Ready says what is lost and Run ends with [bus.ErrLost], so that the process is started again, and
+// bus.Ensure, which comes first, makes what is missing. The records are told of every entry again then, since they are
+// compared by content, whatever the bucket's revisions. Only a bucket that is wholly empty while there are records is
+// taken for a loss and not for the wish to switch everything off: then the mailboxes stay as they are, with a warning.
 package dispatcher
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -38,8 +44,15 @@ type Dispatcher struct {
 	log   zerolog.Logger
 	ready atomic.Bool
 
+	ended atomic.Pointer[error] // why Run gave up
+	slots chan struct{}         // one for each entry that is being taken over
+	takes sync.WaitGroup
+
+	// By mailbox token; there may be a hundred thousand.
 	mu    sync.Mutex
-	boxes map[string]jobs.Digest // by mailbox token; there may be a hundred thousand
+	boxes map[string]jobs.Digest
+	want  map[string]bus.MailboxEntry // the newest known entry of each
+	busy  map[string]bool             // which are being taken over
 }
 
 // New makes a dispatcher. Its bus must have been through Ensure.
@@ -56,11 +69,17 @@ func New(o Options) (*Dispatcher, error) {
 	if o.Parallel == 0 {
 		o.Parallel = 64
 	}
-	return &Dispatcher{opts: o, bus: o.Bus, log: o.Log, boxes: map[string]jobs.Digest{}}, nil
+	return &Dispatcher{
+		opts: o, bus: o.Bus, log: o.Log, slots: make(chan struct{}, o.Parallel),
+		boxes: map[string]jobs.Digest{}, want: map[string]bus.MailboxEntry{}, busy: map[string]bool{},
+	}, nil
 }
 
 // Ready says why the dispatcher cannot do its work at the moment, or nothing.
 func (d *Dispatcher) Ready() error {
+	if err := d.ended.Load(); err != nil {
+		return *err
+	}
 	switch {
 	case !d.bus.Up():
 		return errors.New("no connection to NATS")
@@ -70,14 +89,16 @@ func (d *Dispatcher) Ready() error {
 	return nil
 }
 
-// Run works until ctx ends. An error says that work could not begin or go on.
-func (d *Dispatcher) Run(ctx context.Context) error {
-	ctx, stop := context.WithCancelCause(ctx)
+// Run works until its context ends, and only then returns nil. An error says why work could not begin or go on.
+func (d *Dispatcher) Run(parent context.Context) error {
+	ctx, stop := context.WithCancelCause(parent)
 	var parts sync.WaitGroup
 	part := func(name string, f func(context.Context) error) {
 		parts.Go(func() {
 			if err := f(ctx); err != nil {
-				stop(fmt.Errorf("dispatcher: %s: %w", name, err))
+				err = fmt.Errorf("dispatcher: %s: %w", name, err)
+				d.ended.CompareAndSwap(nil, &err)
+				stop(err)
 			}
 		})
 	}
@@ -87,11 +108,18 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 	part("sweep", func(ctx context.Context) error { return d.sweep(ctx, loaded) })
 	parts.Go(func() { d.bus.KeepClock(ctx) })
 	parts.Wait()
-	stop(nil)
-	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
-		return err
+	d.takes.Wait()
+	defer stop(nil)
+	return outcome(parent, ctx)
+}
+
+// outcome is why the parts, whose context is a child of parent, ended: nothing if parent did, otherwise a part's error,
+// also when that wraps the end of some other context.
+func outcome(parent, parts context.Context) error {
+	if parent.Err() != nil {
+		return nil
 	}
-	return nil
+	return context.Cause(parts)
 }
 
 // follow keeps what is known of the records up to date.
@@ -109,74 +137,7 @@ func (d *Dispatcher) follow(ctx context.Context, loaded chan struct{}) error {
 	})
 }
 
-// wanted takes over every entry of the wanted set, many at once.
-func (d *Dispatcher) wanted(ctx context.Context, loaded <-chan struct{}) error {
-	select {
-	case <-loaded:
-	case <-ctx.Done():
-		return nil
-	}
-	slots := make(chan struct{}, d.opts.Parallel)
-	var busy sync.WaitGroup
-	defer busy.Wait()
-	return d.bus.WatchMailboxes(ctx, func(e bus.MailboxEntry) {
-		if d.current(e) {
-			return
-		}
-		slots <- struct{}{}
-		busy.Go(func() {
-			defer func() { <-slots }()
-			if err := d.adopt(ctx, e); err != nil && ctx.Err() == nil {
-				d.log.Error().Str("mailbox", e.Token).Err(err).Msg("entry not taken over; the next sweep tries again")
-			}
-		})
-	})
-}
-
-// current reports whether the record has the entry already.
-func (d *Dispatcher) current(e bus.MailboxEntry) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	b, ok := d.boxes[e.Token]
-	return ok && b.Revision >= e.Revision
-}
-
-// adopt copies an entry into its record, and wakes the mailbox if it is enabled.
-func (d *Dispatcher) adopt(ctx context.Context, e bus.MailboxEntry) error {
-	changed := false
-	r, seq, err := d.bus.UpdateRecord(ctx, e.Token, func(r *jobs.Record) bool {
-		if changed = r.Settings.Revision < e.Revision; !changed {
-			return false
-		}
-		apply(r, e)
-		return true
-	})
-	if err != nil || !changed || !r.Settings.Enabled {
-		return err
-	}
-	return d.bus.Wake(ctx, e.Token, &r, seq)
-}
-
-// apply changes a record's settings and asks for a look at the mailbox, also when it is refused at the moment: the
-// change may be the cure. A back-off that Exchange asked for stays.
-func apply(r *jobs.Record, e bus.MailboxEntry) {
-	address, m := r.Settings.Address, e.Mailbox
-	r.Settings = jobs.Settings{
-		Address: strings.ToLower(m.Address), Mode: m.Mode, URL: m.URL, Folder: m.Folder, Enabled: m.Enabled && !e.Removed,
-		Fields: m.Fields, PastDays: m.PastDays, FutureDays: m.FutureDays, Revision: e.Revision,
-	}
-	if e.Removed {
-		r.Settings.Address = address
-		return
-	}
-	r.Want++
-	r.Lane = jobs.Urgent(r.Lane, jobs.LanePoll)
-	if r.State != jobs.StateNew && r.State != jobs.StateOK {
-		r.NotBefore = time.Time{}
-	}
-}
-
-// sweep wakes mailboxes that were forgotten.
+// sweep looks, at every interval, whether everything is there, taken over and looked at.
 func (d *Dispatcher) sweep(ctx context.Context, loaded <-chan struct{}) error {
 	select {
 	case <-loaded:
@@ -190,21 +151,43 @@ func (d *Dispatcher) sweep(ctx context.Context, loaded <-chan struct{}) error {
 		case <-ctx.Done():
 			return nil
 		case <-t.C:
-			d.wakeForgotten(ctx)
+			if err := d.look(ctx); err != nil {
+				return err
+			}
 		}
 	}
 }
 
+// look is one sweep. Its error is the loss of what NATS kept; other troubles pass, or the next sweep meets them again.
+func (d *Dispatcher) look(ctx context.Context) error {
+	err := d.bus.Intact(ctx)
+	switch {
+	case errors.Is(err, bus.ErrLost):
+		return err
+	case err != nil:
+		if ctx.Err() == nil {
+			d.log.Warn().Err(err).Msg("NATS does not answer; the next sweep tries again")
+		}
+		return nil
+	}
+	d.takeStale(ctx)
+	d.wakeForgotten(ctx)
+	return nil
+}
+
 func (d *Dispatcher) wakeForgotten(ctx context.Context) {
 	for _, mb := range d.forgotten() {
+		if ctx.Err() != nil || !d.bus.Up() {
+			return
+		}
 		r, seq, err := d.bus.Record(ctx, mb)
 		placed := false
 		if err == nil { // refused: a token stands in the queue, which is only long
 			placed, err = d.bus.PutToken(ctx, mb, jobs.Urgent(r.Lane, jobs.LanePoll), jobs.Hint{Seq: seq, Record: r})
 		}
 		if err != nil {
-			d.log.Error().Str("mailbox", mb).Err(err).Msg("a forgotten mailbox could not be woken")
-			return
+			d.log.Error().Str("mailbox", mb).Err(err).Msg("a forgotten mailbox could not be woken; the next sweep tries again")
+			continue
 		}
 		if placed {
 			d.log.Warn().Str("mailbox", mb).Msg("woke a mailbox that nobody had looked at when it was due")
