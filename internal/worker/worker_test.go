@@ -172,6 +172,10 @@ func TestBusy_NoRequestBeforeTheTimeIsOver(t *testing.T) {
 				began := time.Now()
 				create(e, "late", began.Add(time.Hour))
 				testenv.Must(e.T, e.Bus.Trigger(e.T.Context(), events.MailboxToken(alice), "booking"))
+				time.Sleep(2 * time.Minute) // fake time, in the middle of the back-off
+				if r, _, err := e.Bus.Record(e.T.Context(), events.MailboxToken(alice)); err != nil || r.Owner != "" || r.Throttled != 1 || r.Attempts != 0 {
+					e.T.Errorf("meanwhile owner %q holds it, throttled %d, attempts %d, %v", r.Owner, r.Throttled, r.Attempts, err)
+				}
 				page(e, e.Next(ch, 10*time.Minute))
 				if took := time.Since(began); took < 5*time.Minute || took > 6*time.Minute {
 					e.T.Errorf("told after %v", took)
