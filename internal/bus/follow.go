@@ -16,14 +16,19 @@ var ErrLost = errors.New("bus: what NATS kept for us was lost")
 var errEnough = errors.New("enough")
 
 // follow calls opened with the number of messages that wait, each time it begins, and f with every message that cfg
-// selects, until ctx ends, f returns an error, or the stream is gone. A connection that breaks is waited for; reading
-// goes on after the last message that f has seen.
+// selects, until ctx ends, f returns an error, or the stream is gone. Once it has begun, a connection that breaks is
+// waited for; reading goes on after the last message that f has seen.
 //
 // The client's ordered consumer would make itself anew for ever, deaf to ctx and to a stream that no longer exists;
 // so it may try once, and the rest is done here.
 func (b *Bus) follow(ctx context.Context, stream string, cfg jetstream.OrderedConsumerConfig, opened func(pending uint64) error, f func(jetstream.Msg, *jetstream.MsgMetadata) error) error {
 	cfg.MaxResetAttempts = 1
 	var last uint64
+	begun := false
+	begin := func(pending uint64) error {
+		begun = true
+		return opened(pending)
+	}
 	read := func(m jetstream.Msg) error {
 		md, err := m.Metadata()
 		if err != nil {
@@ -36,13 +41,15 @@ func (b *Bus) follow(ctx context.Context, stream string, cfg jetstream.OrderedCo
 		if last > 0 {
 			cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, last+1
 		}
-		err := b.followOnce(ctx, stream, cfg, opened, read)
+		err := b.followOnce(ctx, stream, cfg, begin, read)
 		var broken *brokenError
 		switch {
 		case errors.Is(err, errEnough), ctx.Err() != nil:
 			return nil
 		case !errors.As(err, &broken):
 			return err
+		case !begun:
+			return b.failure("read stream "+stream, err)
 		}
 		if err := b.intactStream(ctx, stream); errors.Is(err, ErrLost) {
 			return err

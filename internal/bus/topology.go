@@ -101,6 +101,9 @@ func consumerConfig(lane jobs.Lane) jetstream.ConsumerConfig {
 // Ensure creates what is missing and checks what exists. It changes nothing that exists: a stream that is not as it
 // must be is an error that says in what.
 func (b *Bus) Ensure(ctx context.Context) error {
+	if err := b.Check(ctx); errors.Is(err, ErrMismatch) {
+		return err // before anything is created
+	}
 	for _, want := range topology(b.opts.Replicas) {
 		_, err := b.js.CreateStream(ctx, want)
 		if err != nil && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
@@ -120,9 +123,12 @@ func (b *Bus) Ensure(ctx context.Context) error {
 	return b.Check(ctx)
 }
 
+// ErrMismatch says that something exists in NATS and is not as it must be; waiting does not mend it.
+var ErrMismatch = errors.New("bus: NATS holds something under our names that is not as it must be")
+
 // Check compares what exists with what must be, takes hold of it, and sets the clock. Every fault is in the error.
 func (b *Bus) Check(ctx context.Context) error {
-	var faults []string
+	var faults, wrong []string
 	b.streams, b.created = map[string]jetstream.Stream{}, map[string]time.Time{}
 	for _, want := range topology(b.opts.Replicas) {
 		s, err := b.js.Stream(ctx, want.Name)
@@ -130,7 +136,7 @@ func (b *Bus) Check(ctx context.Context) error {
 			faults = append(faults, fmt.Sprintf("stream %s: %v", want.Name, err))
 			continue
 		}
-		faults = append(faults, compare(want, s.CachedInfo().Config)...)
+		wrong = append(wrong, compare(want, s.CachedInfo().Config)...)
 		b.streams[want.Name], b.created[want.Name] = s, s.CachedInfo().Created
 	}
 	faults = append(faults, b.checkConsumers(ctx)...)
@@ -201,7 +207,7 @@ func (b *Bus) WaitReady(ctx context.Context, patience time.Duration) error {
 	deadline := time.Now().Add(patience)
 	for said := false; ; said = true {
 		err := b.Check(ctx)
-		if err == nil || time.Now().After(deadline) || ctx.Err() != nil {
+		if err == nil || errors.Is(err, ErrMismatch) || time.Now().After(deadline) || ctx.Err() != nil {
 			return err
 		}
 		if !said {

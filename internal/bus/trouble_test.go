@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/rs/zerolog"
 
 	"roomsync/events"
 	"roomsync/internal/bus"
@@ -199,27 +200,37 @@ func TestFollow_ADeletedStreamIsAnError(t *testing.T) {
 	}
 }
 
-func TestFollow_EndsWithItsContextWhileNATSIsAway(t *testing.T) {
+// TestFollow_EndsWithItsContext while NATS is away, and while it stands but does not answer.
+func TestFollow_EndsWithItsContext(t *testing.T) {
 	for name, read := range readers {
-		bubble(t, func(t *testing.T) {
-			srv := start(t)
-			b := connect(t, srv)
-			ctx, stop := context.WithCancel(t.Context())
-			done := make(chan error, 1)
-			go func() { done <- read(ctx, b) }()
-			synctest.Wait()
-			srv.Stop()
-			time.Sleep(3 * time.Minute)
-			stop()
-			select {
-			case err := <-done:
+		for _, stands := range []bool{false, true} {
+			bubble(t, func(t *testing.T) {
+				srv := &mute{Server: start(t)}
+				b, err := bus.Connect(t.Context(), bus.Options{Name: "test", InProcess: srv, Log: zerolog.Nop()})
 				must(t, err)
-			case <-time.After(15 * time.Second):
-				t.Errorf("%s: deaf to its context", name)
-				b.Close()
-				<-done
-			}
-		})
+				defer b.Close()
+				must(t, b.Ensure(t.Context()))
+				ctx, stop := context.WithCancel(t.Context())
+				done := make(chan error, 1)
+				go func() { done <- read(ctx, b) }()
+				synctest.Wait()
+				if stands {
+					srv.on.Store(true)
+				} else {
+					srv.Stop()
+				}
+				time.Sleep(time.Minute)
+				stop()
+				select {
+				case err := <-done:
+					must(t, err)
+				case <-time.After(15 * time.Second):
+					t.Errorf("%s: deaf to its context", name)
+					b.Close()
+					<-done
+				}
+			})
+		}
 	}
 }
 
