@@ -97,6 +97,9 @@ func TestEnsure_RefusesAStreamThatIsNotAsItMustBe(t *testing.T) {
 			t.Errorf("the error does not name %s: %v", want, err)
 		}
 	}
+	if _, err := js.Stream(t.Context(), events.StreamEvents); !errors.Is(err, jetstream.ErrStreamNotFound) {
+		t.Errorf("something was created before the fault was found: %v", err)
+	}
 	s, err := js.Stream(t.Context(), "JOBS")
 	must(t, err)
 	if got := s.CachedInfo().Config.Subjects; fmt.Sprint(got) != "[jobs.>]" {

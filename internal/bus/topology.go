@@ -139,7 +139,8 @@ func (b *Bus) Check(ctx context.Context) error {
 		wrong = append(wrong, compare(want, s.CachedInfo().Config)...)
 		b.streams[want.Name], b.created[want.Name] = s, s.CachedInfo().Created
 	}
-	faults = append(faults, b.checkConsumers(ctx)...)
+	missing, differing := b.checkConsumers(ctx)
+	faults, wrong = append(faults, missing...), append(wrong, differing...)
 	var err error
 	if b.boxes, err = b.js.KeyValue(ctx, events.BucketMailboxes); err != nil {
 		faults = append(faults, fmt.Sprintf("bucket %s: %v", events.BucketMailboxes, err))
@@ -147,8 +148,11 @@ func (b *Bus) Check(ctx context.Context) error {
 	if s, err := b.js.Stream(ctx, streamBoxes); err == nil {
 		b.streams[streamBoxes], b.created[streamBoxes] = s, s.CachedInfo().Created
 	}
+	if len(wrong) > 0 {
+		return fmt.Errorf("%w:\n%s\n(nothing is changed behind your back: mend it with the nats tool, or remove it while it is empty and start again)", ErrMismatch, strings.Join(wrong, "\n"))
+	}
 	if len(faults) > 0 {
-		return fmt.Errorf("bus: %s\n(a stream is never changed behind your back: mend it with the nats tool, or remove it while it is empty and start again)", strings.Join(faults, "\n"))
+		return fmt.Errorf("bus: %s", strings.Join(faults, "\n"))
 	}
 	return b.SyncClock(ctx)
 }
@@ -182,24 +186,23 @@ func (b *Bus) intactConsumer(ctx context.Context, name string) error {
 	return nil
 }
 
-// checkConsumers names what of the lanes' consumers is not as it must be. How many tokens may be out at once is the
-// operator's affair.
-func (b *Bus) checkConsumers(ctx context.Context) []string {
-	var faults []string
+// checkConsumers names which of the lanes' consumers are missing, and what of the others is not as it must be. How many
+// tokens may be out at once is the operator's affair.
+func (b *Bus) checkConsumers(ctx context.Context) (missing, differing []string) {
 	for _, lane := range jobs.Lanes {
 		want := consumerConfig(lane)
 		c, err := b.js.Consumer(ctx, events.StreamJobs, want.Durable)
 		if err != nil {
-			faults = append(faults, fmt.Sprintf("consumer %s of %s: %v", want.Durable, events.StreamJobs, err))
+			missing = append(missing, fmt.Sprintf("consumer %s of %s: %v", want.Durable, events.StreamJobs, err))
 			continue
 		}
 		have := c.CachedInfo().Config
 		if have.FilterSubject != want.FilterSubject || have.AckPolicy != want.AckPolicy || have.AckWait != want.AckWait || have.MaxDeliver != want.MaxDeliver {
-			faults = append(faults, fmt.Sprintf("consumer %s of %s has filter %q, %v, ack_wait %v, max_deliver %d, but must have %q, %v, %v, %d", want.Durable, events.StreamJobs,
+			differing = append(differing, fmt.Sprintf("consumer %s of %s has filter %q, %v, ack_wait %v, max_deliver %d, but must have %q, %v, %v, %d", want.Durable, events.StreamJobs,
 				have.FilterSubject, have.AckPolicy, have.AckWait, have.MaxDeliver, want.FilterSubject, want.AckPolicy, want.AckWait, want.MaxDeliver))
 		}
 	}
-	return faults
+	return missing, differing
 }
 
 // WaitReady checks until what a dispatcher creates is there, at most for the given time.

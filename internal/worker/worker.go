@@ -90,6 +90,7 @@ type Worker struct {
 	runs atomic.Uint64
 	open atomic.Int32 // lanes being served
 
+	lanes sync.Map // of lane to its *bus.Queue
 	heard sync.Map // of trouble to when it was last logged as a warning
 }
 
@@ -113,7 +114,14 @@ func (w *Worker) Ready() error {
 	case int(w.open.Load()) < len(jobs.Lanes):
 		return errors.New("not every lane is open")
 	}
-	return nil
+	var err error
+	w.lanes.Range(func(lane, q any) bool {
+		if silent := q.(*bus.Queue).Silent(); silent > time.Minute {
+			err = fmt.Errorf("NATS has said nothing about lane %s for %s: its consumer is wedged, or a permission is missing", lane, silent.Round(time.Second))
+		}
+		return err == nil
+	})
+	return err
 }
 
 // Run works until ctx ends, then takes no new job, gives those in hand StopTimeout to finish, hands the rest back,
@@ -165,6 +173,7 @@ func (w *Worker) serve(fetch, work context.Context, lane jobs.Lane) error {
 	if err != nil || q == nil {
 		return err
 	}
+	w.lanes.Store(lane, q)
 	w.open.Add(1)
 	defer w.open.Add(-1)
 	defer w.handBack(q)
