@@ -32,7 +32,10 @@ type Options struct {
 	Bus   *bus.Bus
 	Log   zerolog.Logger
 	Sweep time.Duration // between looks for forgotten mailboxes, default one minute
-	Grace time.Duration // how late a mailbox may be before it counts as forgotten, default two minutes
+	Grace time.Duration // how late a mailbox may be before it counts as late, default two minutes
+	// Patience is how late a mailbox may be before it is woken, default ten seconds, looked at every half of that. It is
+	// short because NATS's scheduler was seen to fall asleep with every schedule overdue; a token from here wakes it.
+	Patience time.Duration
 	// Parallel is how many records are changed at once when many entries come, default 64.
 	Parallel int
 }
@@ -62,6 +65,9 @@ func New(o Options) (*Dispatcher, error) {
 	}
 	if o.Sweep == 0 {
 		o.Sweep = time.Minute
+	}
+	if o.Patience == 0 {
+		o.Patience = 10 * time.Second
 	}
 	if o.Grace == 0 {
 		o.Grace = 2 * time.Minute
@@ -144,12 +150,15 @@ func (d *Dispatcher) sweep(ctx context.Context, loaded <-chan struct{}) error {
 	case <-ctx.Done():
 		return nil
 	}
-	t := time.NewTicker(d.opts.Sweep)
+	t, late := time.NewTicker(d.opts.Sweep), time.NewTicker(d.opts.Patience/2)
 	defer t.Stop()
+	defer late.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-late.C:
+			d.wakeForgotten(ctx)
 		case <-t.C:
 			if err := d.look(ctx); err != nil {
 				return err
@@ -171,13 +180,21 @@ func (d *Dispatcher) look(ctx context.Context) error {
 		return nil
 	}
 	d.takeStale(ctx)
-	d.wakeForgotten(ctx)
 	return nil
 }
 
+// longQueue is after how many mailboxes that have a token already a round ends: the queue is long, nothing is forgotten.
+const longQueue = 50
+
 func (d *Dispatcher) wakeForgotten(ctx context.Context) {
+	woken, queued := 0, 0
+	defer func() {
+		if woken > 0 {
+			d.log.Warn().Int("mailboxes", woken).Msg("woke mailboxes that nobody had looked at when they were due")
+		}
+	}()
 	for _, mb := range d.forgotten() {
-		if ctx.Err() != nil || !d.bus.Up() {
+		if ctx.Err() != nil || !d.bus.Up() || queued == longQueue {
 			return
 		}
 		r, seq, err := d.bus.Record(ctx, mb)
@@ -190,7 +207,9 @@ func (d *Dispatcher) wakeForgotten(ctx context.Context) {
 			continue
 		}
 		if placed {
-			d.log.Warn().Str("mailbox", mb).Msg("woke a mailbox that nobody had looked at when it was due")
+			woken++
+		} else {
+			queued++
 		}
 	}
 }
@@ -199,7 +218,7 @@ func (d *Dispatcher) forgotten() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var late []string
-	limit := d.bus.Now().Add(-d.opts.Grace)
+	limit := d.bus.Now().Add(-d.opts.Patience)
 	for mb, b := range d.boxes {
 		if b.Enabled && b.Due.Before(limit) {
 			late = append(late, mb)
