@@ -109,8 +109,7 @@ func (n natsFleet) Remove(ctx context.Context, address string) (bool, error) {
 }
 
 func (n natsFleet) Sync(ctx context.Context, address string) error {
-	_, err := n.Look(ctx, n.token(address))
-	return err
+	return n.Look(ctx, n.token(address))
 }
 
 func (n natsFleet) States(ctx context.Context, addresses []string) (map[string]jobs.Digest, error) {

@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server/ats"
@@ -21,20 +19,12 @@ import (
 	"roomsync/internal/bus"
 	"roomsync/internal/bus/embedded"
 	"roomsync/internal/jobs"
+	"roomsync/internal/testenv"
 )
 
 func TestMain(m *testing.M) {
 	ats.Register() // starts a ticker of the server's that must not be born in a bubble
 	os.Exit(m.Run())
-}
-
-// bubble runs f in fake time. Collecting garbage twice drops the timers that the NATS client pools, which must not
-// travel from one bubble to the next.
-func bubble(t *testing.T, f func(t *testing.T)) {
-	t.Helper()
-	runtime.GC()
-	runtime.GC()
-	synctest.Test(t, f)
 }
 
 func start(t *testing.T) *embedded.Server {
@@ -185,7 +175,7 @@ func take(t *testing.T, b *bus.Bus, lane jobs.Lane) *bus.Queue {
 }
 
 func TestPark_FiresAtItsTimeAndNeverEarly(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	testenv.Bubble(t, func(t *testing.T) {
 		b := connect(t, start(t))
 		q := take(t, b, jobs.LanePoll)
 		for _, wait := range []time.Duration{1900 * time.Millisecond, 7 * time.Second, 17 * time.Minute} {
@@ -205,7 +195,7 @@ func TestPark_FiresAtItsTimeAndNeverEarly(t *testing.T) {
 }
 
 func TestPark_TheNewerScheduleCounts(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	testenv.Bubble(t, func(t *testing.T) {
 		b := connect(t, start(t))
 		q := take(t, b, jobs.LanePoll)
 		began := b.Now()
@@ -220,7 +210,7 @@ func TestPark_TheNewerScheduleCounts(t *testing.T) {
 }
 
 func TestKick_CannotBePutOff(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	testenv.Bubble(t, func(t *testing.T) {
 		b := connect(t, start(t))
 		q := take(t, b, jobs.LaneBooking)
 		began := b.Now()
@@ -235,7 +225,7 @@ func TestKick_CannotBePutOff(t *testing.T) {
 }
 
 func TestTrigger_LeavesWantAndAToken(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	testenv.Bubble(t, func(t *testing.T) {
 		b := connect(t, start(t))
 		put(t, b, "a", jobs.Record{NextPoll: b.Now().Add(time.Hour)})
 		q := take(t, b, jobs.LaneBooking)
@@ -257,7 +247,7 @@ func TestTrigger_LeavesWantAndAToken(t *testing.T) {
 }
 
 func TestTrigger_WaitsForTheEndOfABackOff(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	testenv.Bubble(t, func(t *testing.T) {
 		b := connect(t, start(t))
 		end := b.Now().Add(5 * time.Minute)
 		put(t, b, "a", jobs.Record{NotBefore: end})
@@ -324,7 +314,7 @@ func readEvents(t *testing.T, b *bus.Bus, mb string, n int) []string {
 func TestFlush_GoesOnWhereItsPredecessorDied(t *testing.T) {
 	for _, later := range []time.Duration{0, time.Hour} {
 		for died := range 4 {
-			bubble(t, func(t *testing.T) {
+			testenv.Bubble(t, func(t *testing.T) {
 				b := connect(t, start(t))
 				first := jobs.Record{Outbox: outbox("a", 1, 3)[:died]}
 				must(t, b.Flush(t.Context(), "a", &first))

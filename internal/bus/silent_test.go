@@ -11,6 +11,7 @@ import (
 	"roomsync/internal/bus"
 	"roomsync/internal/bus/embedded"
 	"roomsync/internal/jobs"
+	"roomsync/internal/testenv"
 )
 
 // mute connects to a server whose answers can be made to get lost.
@@ -40,7 +41,7 @@ func (c *muteConn) Read(p []byte) (int, error) {
 
 // TestQueue_SaysSinceWhenItHeardNothing, which an idle lane does not mistake for silence.
 func TestQueue_SaysSinceWhenItHeardNothing(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	testenv.Bubble(t, func(t *testing.T) {
 		srv := start(t)
 		connect(t, srv)
 		m := &mute{Server: srv}

@@ -19,9 +19,8 @@ import (
 type Token struct {
 	Mailbox string // token of the mailbox
 	Lane    jobs.Lane
-	jobs.Delivery
-	Hint *jobs.Hint // nil when the token carries none
-	msg  jetstream.Msg
+	Hint    *jobs.Hint // nil when the token carries none
+	msg     jetstream.Msg
 }
 
 // Ack tells the queue that the token has done its duty. It does not wait: should it get lost, the token comes again
@@ -114,13 +113,11 @@ func (q *Queue) Next(ctx context.Context) (Token, error) {
 }
 
 func (q *Queue) token(m jetstream.Msg) (Token, bool) {
-	md, err := m.Metadata()
 	mb, found := strings.CutPrefix(m.Subject(), subjectRun+string(q.lane)+".")
-	if err != nil || !found {
+	if !found {
 		return Token{}, false
 	}
 	t := Token{Mailbox: mb, Lane: q.lane, msg: m}
-	t.Seq, t.Delivered = md.Sequence.Stream, int(md.NumDelivered)
 	if len(m.Data()) > 0 {
 		var h jobs.Hint
 		if json.Unmarshal(m.Data(), &h) == nil && h.Seq > 0 {
@@ -189,12 +186,18 @@ func schedule(subject string, lane jobs.Lane, mb string, at time.Time, data []by
 // Trigger says that the mailbox is to be looked at, durably: Want is raised, and a token will come. Urgent work
 // does not wait for the next poll, but it does wait for the end of a back-off.
 func (b *Bus) Trigger(ctx context.Context, mb string, lane jobs.Lane) error {
+	return b.trigger(ctx, mb, lane, func(*jobs.Record) {})
+}
+
+// trigger makes a change of the record together with the trigger. A mailbox that is not enabled is left alone.
+func (b *Bus) trigger(ctx context.Context, mb string, lane jobs.Lane, change func(*jobs.Record)) error {
 	r, seq, err := b.UpdateRecord(ctx, mb, func(r *jobs.Record) bool {
 		if !r.Settings.Enabled {
 			return false
 		}
 		r.Want++
 		r.Lane = jobs.Urgent(r.Lane, lane)
+		change(r)
 		return true
 	})
 	if err != nil || !r.Settings.Enabled {

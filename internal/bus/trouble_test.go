@@ -18,6 +18,7 @@ import (
 	"roomsync/internal/bus"
 	"roomsync/internal/bus/embedded"
 	"roomsync/internal/jobs"
+	"roomsync/internal/testenv"
 )
 
 // operator is a connection with which to do harm.
@@ -82,7 +83,7 @@ func TestShadow_WrittenAnewByOneWhoDied(t *testing.T) {
 
 // TestShadow_Purged finds nothing told, at once, and the next step is taken.
 func TestShadow_Purged(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	testenv.Bubble(t, func(t *testing.T) {
 		srv := start(t)
 		b := connect(t, srv)
 		r := steps(t, b, 2)
@@ -99,7 +100,7 @@ func TestShadow_Purged(t *testing.T) {
 
 // TestShadow_TailLost reads what is there.
 func TestShadow_TailLost(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	testenv.Bubble(t, func(t *testing.T) {
 		srv := start(t)
 		b := connect(t, srv)
 		r := steps(t, b, 3)
@@ -151,7 +152,7 @@ func TestFlush_AfterTheRecordWasLost(t *testing.T) {
 
 // TestWatchDigests_ReadyWithTheNewestRecordPurged has a stream whose last sequence is no message.
 func TestWatchDigests_ReadyWithTheNewestRecordPurged(t *testing.T) {
-	bubble(t, func(t *testing.T) {
+	testenv.Bubble(t, func(t *testing.T) {
 		srv := start(t)
 		b := connect(t, srv)
 		put(t, b, "a", jobs.Record{})
@@ -179,7 +180,7 @@ var readers = map[string]func(context.Context, *bus.Bus) error{
 
 func TestFollow_ADeletedStreamIsAnError(t *testing.T) {
 	for name, read := range readers {
-		bubble(t, func(t *testing.T) {
+		testenv.Bubble(t, func(t *testing.T) {
 			srv := start(t)
 			b := connect(t, srv)
 			ctx, stop := context.WithCancel(t.Context())
@@ -204,7 +205,7 @@ func TestFollow_ADeletedStreamIsAnError(t *testing.T) {
 func TestFollow_EndsWithItsContext(t *testing.T) {
 	for name, read := range readers {
 		for _, stands := range []bool{false, true} {
-			bubble(t, func(t *testing.T) {
+			testenv.Bubble(t, func(t *testing.T) {
 				srv := &mute{Server: start(t)}
 				b, err := bus.Connect(t.Context(), bus.Options{Name: "test", InProcess: srv, Log: zerolog.Nop()})
 				must(t, err)

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server/ats"
@@ -20,6 +18,7 @@ import (
 	"roomsync/internal/bus/embedded"
 	"roomsync/internal/dispatcher"
 	"roomsync/internal/jobs"
+	"roomsync/internal/testenv"
 )
 
 func TestMain(m *testing.M) {
@@ -37,10 +36,7 @@ type world struct {
 
 func bubble(t *testing.T, f func(w *world)) {
 	t.Helper()
-	// Collecting garbage twice drops the timers that the NATS client pools, which must not leave their bubble.
-	runtime.GC()
-	runtime.GC()
-	synctest.Test(t, func(t *testing.T) {
+	testenv.Bubble(t, func(t *testing.T) {
 		w := &world{T: t}
 		srv, err := embedded.Start(embedded.Options{StoreDir: t.TempDir()})
 		w.must(err)

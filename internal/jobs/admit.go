@@ -15,12 +15,6 @@ const CrashLimit = 5
 // Slack is how much early a poll may be: clocks are compared only through an estimate.
 const Slack = time.Second
 
-// Delivery is what of a token matters for admitting it.
-type Delivery struct {
-	Seq       uint64 // in the queue's stream
-	Delivered int    // 1 the first time
-}
-
 // Action says what to do with a token.
 type Action int
 
@@ -62,18 +56,18 @@ func Admit(r *Record, now time.Time) Admission {
 }
 
 // Take makes owner the owner, for a lease from now.
-func (r *Record) Take(owner string, d Delivery, now time.Time) {
+func (r *Record) Take(owner string, now time.Time) {
 	if r.Owner != "" {
 		r.Crashes++
 	}
-	r.Owner, r.Token, r.Lease = owner, d.Seq, now.Add(LeaseTTL)
+	r.Owner, r.Lease = owner, now.Add(LeaseTTL)
 	r.Fence++
 	r.Rev++
 }
 
 // Release gives the mailbox free.
 func (r *Record) Release() {
-	r.Owner, r.Token, r.Lease, r.Crashes = "", 0, time.Time{}, 0
+	r.Owner, r.Lease, r.Crashes = "", time.Time{}, 0
 	if r.Done >= r.Want {
 		r.Lane = ""
 	}

@@ -25,10 +25,9 @@ func TestAdmit(t *testing.T) {
 		"an outbox is acquired":                 {Record{NextPoll: t0.Add(time.Hour), Outbox: []Outgoing{{}}, Settings: on}, Admission{Action: Acquire}},
 		"nothing due waits for the poll":        {Record{NextPoll: t0.Add(time.Minute), Settings: on}, Admission{Action: Park, At: t0.Add(time.Minute)}},
 		"a back-off is waited for":              {Record{Want: 1, NotBefore: t0.Add(time.Millisecond), Settings: on}, Admission{Action: Park, At: t0.Add(time.Millisecond)}},
-		"an owner is left alone":                {Record{Want: 1, Owner: "w", Token: 6, Lease: t0.Add(20 * time.Second), Settings: on}, Admission{Action: Park, At: t0.Add(time.Second)}},
-		"the same token again means nothing":    {Record{Want: 1, Owner: "w", Token: 7, Lease: t0.Add(20 * time.Second), Settings: on}, Admission{Action: Park, At: t0.Add(time.Second)}},
+		"an owner is left alone":                {Record{Want: 1, Owner: "w", Lease: t0.Add(20 * time.Second), Settings: on}, Admission{Action: Park, At: t0.Add(time.Second)}},
 		"an outbox does not wait":               {Record{Outbox: []Outgoing{{}}, NotBefore: t0.Add(time.Hour), Settings: on}, Admission{Action: Acquire}},
-		"a lease that is over means it died":    {Record{Owner: "w", Token: 6, Lease: t0, Settings: on, NextPoll: t0.Add(time.Hour)}, Admission{Action: Acquire, Steal: true}},
+		"a lease that is over means it died":    {Record{Owner: "w", Lease: t0, Settings: on, NextPoll: t0.Add(time.Hour)}, Admission{Action: Acquire, Steal: true}},
 		"a mailbox switched off drops tokens":   {Record{Want: 1}, Admission{Action: Drop}},
 		"switched off, its outbox still leaves": {Record{Outbox: []Outgoing{{}}}, Admission{Action: Acquire}},
 	}
@@ -51,7 +50,7 @@ func TestAdmit_NeverEarly(t *testing.T) {
 			NotBefore: at("notBefore"), NextPoll: at("nextPoll"), Settings: Settings{Enabled: true},
 		}
 		if rapid.Bool().Draw(t, "owned") {
-			r.Owner, r.Token, r.Lease = "w", rapid.Uint64Range(1, 3).Draw(t, "token"), at("lease")
+			r.Owner, r.Lease = "w", at("lease")
 		}
 		a := Admit(&r, t0)
 		if a.Action == Acquire && t0.Before(r.NotBefore) {

@@ -28,7 +28,6 @@ type Record struct {
 	Lane Lane   `json:"lane,omitempty"` // the most urgent of the triggers not covered
 
 	Owner string    `json:"owner,omitempty"` // which worker; empty when nobody works on it
-	Token uint64    `json:"token,omitempty"` // stream sequence of the owner's token
 	Fence uint64    `json:"fence,omitempty"` // counts acquisitions
 	Lease time.Time `json:"lease,omitzero"`  // until when the owner may be presumed alive
 	Rev   uint64    `json:"rev,omitempty"`   // counts the owner's writes, to tell a lost answer from a lost race

@@ -83,7 +83,7 @@ func (r *run) take(ctx context.Context) (bool, error) {
 	if mine.Epoch == "" {
 		mine.Epoch = crand.Text()[:8]
 	}
-	mine.Take(r.w.opts.Name+"/"+fmt.Sprint(r.w.runs.Add(1)), r.tok.Delivery, r.w.bus.Now())
+	mine.Take(r.w.opts.Name+"/"+fmt.Sprint(r.w.runs.Add(1)), r.w.bus.Now())
 	asked := time.Now()
 	seq, err := r.w.bus.PutRecord(ctx, r.mb, &mine, r.seq)
 	if errors.Is(err, bus.ErrConflict) {
