@@ -180,12 +180,18 @@ func TestItemFaults(t *testing.T) {
 	s.sync("").want("ErrorInvalidSyncStateData")
 }
 
-// overHTTP serves with real connections and returns how a client fares.
+// overHTTP serves one call over a real connection and returns how the client fares, once the server is done with it too:
+// a client sees a reset before the server has told of its end.
 func overHTTP(t *testing.T, ctx context.Context, opts Options) (status int, body []byte, err error) {
 	t.Helper()
 	s := newServer(t, opts)
-	server := httptest.NewServer(s.h)
+	served := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(served)
+		s.h.ServeHTTP(w, r)
+	}))
 	t.Cleanup(server.Close)
+	defer func() { <-served }()
 	r, _ := http.NewRequestWithContext(ctx, "POST", server.URL+"/EWS/Exchange.asmx", strings.NewReader(document(getCalendar)))
 	r.SetBasicAuth(ann, "x")
 	resp, err := server.Client().Do(r)
