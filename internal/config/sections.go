@@ -157,8 +157,13 @@ type Exchange struct {
 	Impersonation bool // act as the owner of each mailbox
 	AllowInsecure bool // plain http to other hosts; for test networks
 
+	CertThumbprint string // SHA-1 of the certificate, 40 upper-case hexadecimal digits; "" without one
+	CertDir        string // folder with PEM or PFX files; "" for the Local Computer store of Windows
+	TokenFile      string // file with the token of another issuer (workload identity federation)
+
 	clientSecret secret
 	password     secret
+	certPassword secret // of PFX files
 }
 
 func (e *Exchange) declare(s *settings) {
@@ -271,6 +276,14 @@ func checkID(s *settings, name, id string) {
 
 // ClientSecret reads the client secret anew, so that a rotated one is taken up.
 func (e *Exchange) ClientSecret() (tokens.Secret, error) { return e.clientSecret.read() }
+
+// CertPassword reads the password of PFX files anew; it is zero when none is given.
+func (e *Exchange) CertPassword() (tokens.Secret, error) {
+	if !e.certPassword.given() {
+		return tokens.Secret{}, nil
+	}
+	return e.certPassword.read()
+}
 
 // Password reads the service user's password anew.
 func (e *Exchange) Password() (tokens.Secret, error) { return e.password.read() }

@@ -74,7 +74,7 @@ func (c *Cache) Get(ctx context.Context) (Token, error) {
 	if now.Before(c.token.Expires) {
 		t := c.token
 		if !now.Before(c.refreshAt) && c.mayAsk(now) {
-			c.ask("")
+			c.ask(Request{})
 		}
 		c.mu.Unlock()
 		return t, nil
@@ -83,7 +83,7 @@ func (c *Cache) Get(ctx context.Context) (Token, error) {
 		defer c.mu.Unlock()
 		return Token{}, c.refusal(now)
 	}
-	f := c.ask("")
+	f := c.ask(Request{})
 	c.mu.Unlock()
 	return f.wait(ctx)
 }
@@ -120,7 +120,7 @@ func (c *Cache) force(now time.Time, generation, claims string) (*flight, error)
 		return nil, c.refusal(now)
 	}
 	c.forced, c.forcedAt = generation, now
-	f := c.ask(claims)
+	f := c.ask(Request{Rejected: generation, Claims: claims})
 	f.forced = true
 	return f, nil
 }
@@ -144,19 +144,19 @@ func (c *Cache) refusal(now time.Time) error {
 }
 
 // ask begins a call of the Source, or returns the one under way. The caller holds mu.
-func (c *Cache) ask(claims string) *flight {
+func (c *Cache) ask(r Request) *flight {
 	if c.flight == nil {
 		c.flight = &flight{done: make(chan struct{})}
-		go c.fly(c.flight, claims)
+		go c.fly(c.flight, r)
 	}
 	return c.flight
 }
 
 // fly calls the Source on behalf of everybody: no caller's context can end it.
-func (c *Cache) fly(f *flight, claims string) {
+func (c *Cache) fly(f *flight, r Request) {
 	ctx, cancel := context.WithTimeout(c.life, requestTimeout)
 	defer cancel()
-	t, err := c.source(ctx, claims)
+	t, err := c.source(ctx, r)
 	now := time.Now()
 	if err == nil {
 		err = check(t, now)

@@ -20,10 +20,10 @@ type issuer struct {
 	life    time.Duration
 }
 
-func (s *issuer) token(ctx context.Context, claims string) (Token, error) {
+func (s *issuer) token(ctx context.Context, r Request) (Token, error) {
 	s.mu.Lock()
 	s.calls = append(s.calls, time.Now())
-	s.claims = append(s.claims, claims)
+	s.claims = append(s.claims, r.Claims)
 	n, err, latency, life := len(s.calls), s.err, s.latency, s.life
 	s.mu.Unlock()
 	select {
@@ -266,7 +266,7 @@ func TestCache_RefusesNonsense(t *testing.T) {
 	}
 	for name, tok := range tests {
 		t.Run(name, func(t *testing.T) {
-			c := NewCache(func(context.Context, string) (Token, error) { return tok, nil })
+			c := NewCache(func(context.Context, Request) (Token, error) { return tok, nil })
 			defer c.Close()
 			if got, err := c.Get(t.Context()); err == nil {
 				t.Errorf("accepted %+v", got)

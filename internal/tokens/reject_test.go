@@ -73,7 +73,7 @@ func TestReject_FailedRefreshIsTriedAgainWhenDue(t *testing.T) {
 
 func TestReject_SameTokenAgainIsNotWorthRepeating(t *testing.T) {
 	calls := 0
-	c := NewCache(func(context.Context, string) (Token, error) {
+	c := NewCache(func(context.Context, Request) (Token, error) {
 		calls++
 		return Token{Value: NewSecret("same"), Expires: time.Now().Add(time.Hour), Generation: "shared-7"}, nil
 	})

@@ -24,6 +24,13 @@ type Token struct {
 	Generation string
 }
 
-// Source asks for a new token; it must not answer from a cache of its own. Claims is the challenge that came with the
-// rejection of the last token, to be passed to the issuer, "" when there was none. Errors should be, or wrap, [*Error].
-type Source func(ctx context.Context, claims string) (Token, error)
+// Request says why a token is asked for.
+type Request struct {
+	// Rejected is the generation that a server refused with 401, "" when a token is merely due.
+	Rejected string
+	// Claims is the challenge that came with the refusal (JSON), to be passed to the issuer, "" when there was none.
+	Claims string
+}
+
+// Source asks for a new token; it must not answer from a cache of its own. Errors should be, or wrap, [*Error].
+type Source func(ctx context.Context, r Request) (Token, error)

@@ -121,20 +121,20 @@ func isLoopback(host string) bool {
 }
 
 // Token asks for a new token. It is a [tokens.Source]; every error is a *[tokens.Error].
-func (c *Client) Token(ctx context.Context, claims string) (tokens.Token, error) {
+func (c *Client) Token(ctx context.Context, r tokens.Request) (tokens.Token, error) {
 	msal, err := c.client()
 	if err != nil {
 		return tokens.Token{}, &tokens.Error{Err: err, Hint: "give a client secret that can be read"}
 	}
 	var opts []confidential.AcquireByCredentialOption
-	if claims != "" {
-		opts = append(opts, confidential.WithClaims(claims))
+	if r.Claims != "" {
+		opts = append(opts, confidential.WithClaims(r.Claims))
 	}
-	r, err := msal.AcquireTokenByCredential(ctx, []string{c.opts.Scope}, opts...)
+	answer, err := msal.AcquireTokenByCredential(ctx, []string{c.opts.Scope}, opts...)
 	if err != nil {
 		return tokens.Token{}, explain(ctx, err)
 	}
-	return tokens.Token{Value: tokens.NewSecret(r.AccessToken), Expires: r.ExpiresOn, RefreshAt: r.Metadata.RefreshOn}, nil
+	return tokens.Token{Value: tokens.NewSecret(answer.AccessToken), Expires: answer.ExpiresOn, RefreshAt: answer.Metadata.RefreshOn}, nil
 }
 
 // client returns an MSAL client with the present secret.

@@ -109,7 +109,7 @@ func TestToken(t *testing.T) {
 	c := a.client()
 	before := time.Now()
 	for i := 1; i <= 3; i++ {
-		tok, err := c.Token(t.Context(), "")
+		tok, err := c.Token(t.Context(), tokens.Request{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -142,7 +142,7 @@ func TestToken(t *testing.T) {
 func TestToken_PassesClaimsOn(t *testing.T) {
 	a := newAuthority(t, nil)
 	const claims = `{"access_token":{"nbf":{"essential":true,"value":"1700000000"}}}`
-	if _, err := a.client().Token(t.Context(), claims); err != nil {
+	if _, err := a.client().Token(t.Context(), tokens.Request{Claims: claims}); err != nil {
 		t.Fatal(err)
 	}
 	if got := a.forms[0].Get("claims"); got != claims {
@@ -164,7 +164,7 @@ func TestToken_TakesUpARotatedSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, want := range []string{"old", "old", "new"} {
-		if _, err := c.Token(t.Context(), ""); err != nil {
+		if _, err := c.Token(t.Context(), tokens.Request{}); err != nil {
 			t.Fatal(err)
 		}
 		if got := a.forms[i].Get("client_secret"); got != want {
@@ -185,7 +185,7 @@ func TestToken_SecretThatCannotBeRead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Token(t.Context(), ""); asError(t, err).Err == nil {
+		if _, err := c.Token(t.Context(), tokens.Request{}); asError(t, err).Err == nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -207,7 +207,7 @@ func TestToken_SuccessesThatLookOdd(t *testing.T) {
 	a := newAuthority(t, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"access_token":"t","expires_in":"3600"}`)
 	})
-	if tok, err := a.client().Token(t.Context(), ""); err != nil || time.Until(tok.Expires) < 59*time.Minute {
+	if tok, err := a.client().Token(t.Context(), tokens.Request{}); err != nil || time.Until(tok.Expires) < 59*time.Minute {
 		t.Errorf("expires_in as text: %v, %v", tok, err)
 	}
 }
@@ -218,14 +218,14 @@ func TestToken_SendsNothingToAnotherHost(t *testing.T) {
 	defer evil.Close()
 	a := newAuthority(t, nil)
 	a.issuer = evil.URL
-	if _, err := a.client().Token(t.Context(), ""); err == nil {
+	if _, err := a.client().Token(t.Context(), tokens.Request{}); err == nil {
 		t.Error("accepted a token endpoint elsewhere")
 	}
 	a.answer = func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, evil.URL, http.StatusPermanentRedirect)
 	}
 	a.issuer = ""
-	if _, err := a.client().Token(t.Context(), ""); err == nil {
+	if _, err := a.client().Token(t.Context(), tokens.Request{}); err == nil {
 		t.Error("followed a redirect")
 	}
 	if asked != 0 {
@@ -237,13 +237,13 @@ func TestToken_Unreachable(t *testing.T) {
 	a := newAuthority(t, nil)
 	c := a.client()
 	a.srv.Close()
-	_, err := c.Token(t.Context(), "")
+	_, err := c.Token(t.Context(), tokens.Request{})
 	if e := asError(t, err); e.Err == nil || e.Status != 0 || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("%v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err = c.Token(ctx, ""); !errors.Is(err, context.Canceled) {
+	if _, err = c.Token(ctx, tokens.Request{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("canceled: %v", err)
 	}
 }
@@ -259,12 +259,12 @@ func TestToken_HTTPS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if tok, err := c.Token(t.Context(), ""); err != nil || tok.Value.Reveal() != "token-1" {
+	if tok, err := c.Token(t.Context(), tokens.Request{}); err != nil || tok.Value.Reveal() != "token-1" {
 		t.Errorf("%v, %v", tok, err)
 	}
 	o.Transport = nil // system roots do not know this certificate
 	c, _ = New(o)
-	if _, err := c.Token(t.Context(), ""); err == nil || !strings.Contains(err.Error(), "certificate") {
+	if _, err := c.Token(t.Context(), tokens.Request{}); err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("an unknown certificate: %v", err)
 	}
 	if len(a.forms) != 1 {
@@ -308,7 +308,7 @@ func TestToken_FromTheSimulatedEntra(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tok, err := c.Token(t.Context(), "")
+	tok, err := c.Token(t.Context(), tokens.Request{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -316,7 +316,7 @@ func TestToken_FromTheSimulatedEntra(t *testing.T) {
 		t.Errorf("to be refreshed in %v", d)
 	}
 	secret = "wrong"
-	_, err = c.Token(t.Context(), "")
+	_, err = c.Token(t.Context(), tokens.Request{})
 	if e := asError(t, err); e.Code != "invalid_client" || e.AADSTS != 7000215 || e.Status != http.StatusUnauthorized {
 		t.Errorf("wrong secret: %+v", e)
 	}
@@ -324,7 +324,7 @@ func TestToken_FromTheSimulatedEntra(t *testing.T) {
 	if c, err = New(o); err != nil {
 		t.Fatal(err)
 	}
-	_, err = c.Token(t.Context(), "")
+	_, err = c.Token(t.Context(), tokens.Request{})
 	if e := asError(t, err); e.AADSTS != 90002 {
 		t.Errorf("unknown tenant: %+v", e)
 	}

@@ -40,7 +40,7 @@ func TestToken_Refusals(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, err := newAuthority(t, tt.answer).client().Token(t.Context(), "")
+			_, err := newAuthority(t, tt.answer).client().Token(t.Context(), tokens.Request{})
 			got := *asError(t, err)
 			if !strings.Contains(got.Hint, tt.want.Hint) {
 				t.Errorf("hint %q lacks %q", got.Hint, tt.want.Hint)
@@ -86,7 +86,7 @@ func TestToken_Nonsense(t *testing.T) {
 	}
 	for name, answer := range tests {
 		t.Run(name, func(t *testing.T) {
-			tok, err := newAuthority(t, answer).client().Token(t.Context(), "")
+			tok, err := newAuthority(t, answer).client().Token(t.Context(), tokens.Request{})
 			if err == nil {
 				t.Fatalf("accepted: %v, expires %v", tok, tok.Expires)
 			}
