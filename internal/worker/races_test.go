@@ -90,8 +90,11 @@ func TestWindow_RollDoesNotDouble(t *testing.T) {
 // TestResync_TellsWhatMovedOutOfTheWindow while nobody listened.
 func TestResync_TellsWhatMovedOutOfTheWindow(t *testing.T) {
 	world(t, exchangesim.Options{}, func(e *testenv.Env, ch <-chan bus.Delivered) {
-		it := create(e, "meeting", time.Now().Add(24*time.Hour))
 		synced(e, ch)
+		it := create(e, "meeting", time.Now().Add(24*time.Hour))
+		if got := page(e, e.Next(ch, 5*time.Minute)); got.Changes[0].ItemID != it.ID {
+			e.T.Fatalf("told %+v", got)
+		}
 		m := e.Sim.Company().Mailbox(alice)
 		m.InvalidateSyncStates()
 		start := time.Now().Add(500 * 24 * time.Hour)
