@@ -1,7 +1,7 @@
 package config
 
 // Setup is the configuration of "roomsync setup": the flags and variables of a worker, of which only those matter that
-// name things in Exchange and Entra. No secret is demanded or read.
+// name things in Exchange and Entra. Nothing is demanded, since each script needs something else, and no secret is read.
 type Setup struct {
 	Ops
 	Exchange
@@ -14,8 +14,6 @@ func (u *Setup) declare(s *settings) {
 
 func (u *Setup) check(s *settings) {
 	u.Ops.check(s)
-	checkID(s, "tenant-id", u.TenantID)
-	checkID(s, "app-id", u.AppID)
 	if u.Auth == "" && !s.given("auth") {
 		faults := s.faults
 		u.guess(s)

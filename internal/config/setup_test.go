@@ -30,8 +30,8 @@ func TestSetup(t *testing.T) {
 	if err := Load(nil, world(vars, nil), &s); err != nil || s.TenantID != "contoso.com" || s.AppID != "a" || s.Username != "u" || s.Impersonation {
 		t.Errorf("%v, %+v", err, s.Exchange)
 	}
-	err := Load(args("--tenant-id a_b --app-id ; --nats-url x --ews-url y"), world(nil, nil), &Setup{})
-	for _, want := range []string{"--tenant-id", "--app-id", "--nats-url", "--ews-url"} {
+	err := Load(args("--nats-url x --ews-url y"), world(nil, nil), &Setup{})
+	for _, want := range []string{"--nats-url", "--ews-url"} {
 		if err == nil || !strings.Contains(err.Error(), "\n  "+want) {
 			t.Errorf("lacks %s: %v", want, err)
 		}

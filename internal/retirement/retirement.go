@@ -28,7 +28,7 @@ const AllowList = "roomsync setup powershell allow-list"
 // no other for those.
 var hosts = []string{
 	"outlook.office365.com", "outlook.office.com",
-	"outlook.office365.us", "outlook-dod.office365.us", "partner.outlook.cn",
+	"outlook.office365.us", "outlook-dod.office365.us", "webmail.apps.mil", "partner.outlook.cn",
 }
 
 // Online reports whether an EWS endpoint is one of Exchange Online.
