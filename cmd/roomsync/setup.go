@@ -126,6 +126,8 @@ func (c *setupCommand) checkFlags(cmd *cobra.Command) error {
 		return fmt.Errorf("--access-right %q: must be %s or %s", c.right, restrict, deny)
 	case c.right == deny && !cmd.Flags().Changed("group"):
 		return fmt.Errorf("--group: missing: with --access-right %s name the group of the mailboxes that the app must not reach", deny)
+	case c.right == deny && c.wanted:
+		return fmt.Errorf("--wanted: are the mailboxes that the app must reach; with --access-right %s name those that it must not", deny)
 	case c.asJSON && c.out != "":
 		return errors.New("--json and --out exclude each other")
 	}

@@ -137,18 +137,19 @@ func TestSetup_WritesFiles(t *testing.T) {
 
 func TestSetup_Usage(t *testing.T) {
 	for want, args := range map[string]string{
-		"--username: missing":                          "delegate a@b.example --impersonation=false",
-		"mailboxes: missing: name them":                "rbac",
-		`topic "rbca": there is app, rbac`:             "rbca",
-		"name a topic for these mailboxes":             "a@b.example",
-		`address "a b@b"`:                              "check a\u00a0b@b",
-		"--group: missing":                             "access-policy a@b.example --access-right DenyAccess",
-		`--access-right "Deny": must be`:               "access-policy a@b.example --access-right Deny",
-		"exclude each other":                           "check a@b.example --json --out x",
-		"no such file":                                 "check --csv nowhere.csv",
-		`topic "on-premises": the EWS URL is Exchange`: "on-premises a@b.example",
-		"nothing to undo":                              "check a@b.example --undo",
-		"did you mean --csv?":                          "check --cvs x",
+		"--username: missing":                           "delegate a@b.example --impersonation=false",
+		"mailboxes: missing: name them":                 "rbac",
+		`topic "rbca": there is app, rbac`:              "rbca",
+		"name a topic for these mailboxes":              "a@b.example",
+		`address "a b@b"`:                               "check a\u00a0b@b",
+		"--group: missing":                              "access-policy a@b.example --access-right DenyAccess",
+		`--access-right "Deny": must be`:                "access-policy a@b.example --access-right Deny",
+		"--wanted: are the mailboxes that the app must": "access-policy --wanted --access-right DenyAccess --group x",
+		"exclude each other":                            "check a@b.example --json --out x",
+		"no such file":                                  "check --csv nowhere.csv",
+		`topic "on-premises": the EWS URL is Exchange`:  "on-premises a@b.example",
+		"nothing to undo":                               "check a@b.example --undo",
+		"did you mean --csv?":                           "check --cvs x",
 	} {
 		code, out, stderr := psRun(t, "", strings.Split(args, " ")...)
 		if code != 2 || out != "" || !strings.Contains(strings.ReplaceAll(stderr, "\\u00a0", " "), want) {

@@ -75,6 +75,7 @@ Out-String Width
 Resolve-Path LiteralPath
 Select-Object Property First
 Set-StrictMode Version
+Start-Sleep Seconds
 Where-Object FilterScript
 Write-Host Object
 Write-Warning Message
@@ -95,6 +96,9 @@ func parameters(table string) map[string]map[string]bool {
 	}
 	return all
 }
+
+// taken are aliases of the modules, which come before a function of the same name.
+var taken = []string{"Connect-Graph", "Disconnect-Graph", "Invoke-GraphRequest"}
 
 // changes reports whether a command of Exchange or Graph changes something there.
 func changes(name string) bool {

@@ -101,6 +101,9 @@ func check(t *testing.T, script string, readOnly bool) {
 		}
 	}
 	for f := range functions {
+		if cmdlets[f] != nil || builtin[f] != nil || slices.Contains(taken, f) {
+			t.Errorf("%s is the name of something else", f)
+		}
 		if !slices.ContainsFunc(list, func(c *call) bool { return c.name == f }) && !strings.HasPrefix(f, "Write-") && f != "Add-Failure" {
 			t.Errorf("nothing calls %s", f)
 		}

@@ -22,7 +22,7 @@ $ErrorActionPreference = 'Stop'
 #part: step
 #part: connect
 
-Connect-Exchange
+Start-ExchangeSession
 $policies = @(Get-ApplicationAccessPolicy -ErrorAction Stop | Where-Object { [string]$_.AppId -eq $AppId })
 foreach ($policy in $policies) {
     if ($policy.ScopeName -ne $GroupName -or [string]$policy.AccessRight -ne $AccessRight) {

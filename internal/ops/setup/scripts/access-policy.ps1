@@ -30,7 +30,7 @@ $ErrorActionPreference = 'Stop'
 #part: connect
 #part: group
 
-Connect-Exchange
+Start-ExchangeSession
 $group = Update-Group
 
 $policies = @(Get-ApplicationAccessPolicy -ErrorAction Stop | Where-Object { [string]$_.AppId -eq $AppId })

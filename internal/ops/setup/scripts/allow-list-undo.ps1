@@ -22,7 +22,7 @@ $ErrorActionPreference = 'Stop'
 #part: connect
 #part: allow-list
 
-Connect-Exchange
+Start-ExchangeSession
 $before = @(Get-AllowedAppIds)
 Write-Host "EwsAllowedAppIDs before: $($before -join ',')"
 $ours = ([guid]$AppId).ToString()

@@ -36,7 +36,7 @@ $ErrorActionPreference = 'Stop'
 #part: allow-list
 #part: setting
 
-Connect-Exchange
+Start-ExchangeSession
 $organization = Get-OrganizationConfig -ErrorAction Stop
 $before = @(Get-AllowedAppIds)
 Write-Host "EwsEnabled of the organization: $(Format-Setting $organization.EwsEnabled)"

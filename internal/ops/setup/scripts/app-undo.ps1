@@ -25,7 +25,7 @@ $FullAccessAsApp = 'dc890d15-9560-4a4c-9b7f-a736ec74ec40'
 #part: step
 #part: graph
 
-Connect-Graph @('Application.Read.All', 'AppRoleAssignment.ReadWrite.All', 'DelegatedPermissionGrant.ReadWrite.All')
+Start-GraphSession @('Application.Read.All', 'AppRoleAssignment.ReadWrite.All', 'DelegatedPermissionGrant.ReadWrite.All')
 $exchange = Get-MgServicePrincipal -Filter "appId eq '$ExchangeAppId'" -ErrorAction Stop | Select-Object -First 1
 $principal = Get-MgServicePrincipal -Filter "appId eq '$AppId'" -ErrorAction Stop | Select-Object -First 1
 if ($null -eq $principal -or $null -eq $exchange) {

@@ -73,6 +73,15 @@ function Find-ServicePrincipal {
     Get-MgServicePrincipal -Filter "appId eq '$Id'" -ErrorAction Stop | Select-Object -First 1
 }
 
+# Wait-Entra waits until something new can be seen, which takes a few seconds.
+function Wait-Entra {
+    param([scriptblock]$Look)
+
+    for ($try = 0; $try -lt 20 -and $null -eq (& $Look); $try++) {
+        Start-Sleep -Seconds 3
+    }
+}
+
 # Update-Permission adds the permission to those that the registration asks for.
 function Update-Permission {
     param($App, [string]$Id, [string]$Type, [string]$Name)
@@ -203,7 +212,7 @@ $scopes = @('Application.ReadWrite.All', 'AppRoleAssignment.ReadWrite.All')
 if ($delegated) {
     $scopes = @('Application.ReadWrite.All', 'DelegatedPermissionGrant.ReadWrite.All', 'User.Read.All')
 }
-Connect-Graph $scopes
+Start-GraphSession $scopes
 
 $exchange = Find-ServicePrincipal $ExchangeAppId
 if ($null -eq $exchange) {
@@ -217,6 +226,7 @@ $app = Find-App
 if ($null -eq $app) {
     Invoke-Step $AppName 'register the app' {
         $script:app = New-MgApplication -DisplayName $AppName -SignInAudience 'AzureADMyOrg' -IsFallbackPublicClient:$delegated -ErrorAction Stop
+        Wait-Entra { Get-MgApplication -ApplicationId $script:app.Id -ErrorAction SilentlyContinue }
     }
     if ($null -eq $app) {
         Write-Host 'Then: the permission, the enterprise application, the consent and the certificate.'
@@ -241,6 +251,7 @@ $principal = Find-ServicePrincipal $app.AppId
 if ($null -eq $principal) {
     Invoke-Step $app.DisplayName 'create the enterprise application' {
         $script:principal = New-MgServicePrincipal -AppId $app.AppId -ErrorAction Stop
+        Wait-Entra { Get-MgServicePrincipal -ServicePrincipalId $script:principal.Id -ErrorAction SilentlyContinue }
     }
 }
 if ($null -ne $principal) {

@@ -70,7 +70,7 @@ function Test-Directories {
     }
 }
 
-Connect-Exchange
+Start-ExchangeSession
 $organization = Get-OrganizationConfig -ErrorAction Stop
 Test-Switch 'organization' $organization 'Set-OrganizationConfig -EwsEnabled $true'
 Test-UserAgent 'organization' $organization

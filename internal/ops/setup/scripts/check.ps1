@@ -102,7 +102,7 @@ function Test-Scopes {
 }
 
 function Test-Entra {
-    Connect-Graph @('Application.Read.All')
+    Start-GraphSession @('Application.Read.All')
     $exchange = Get-MgServicePrincipal -Filter "appId eq '00000002-0000-0ff1-ce00-000000000000'" -ErrorAction Stop | Select-Object -First 1
     $principal = Get-MgServicePrincipal -Filter "appId eq '$AppId'" -ErrorAction Stop | Select-Object -First 1
     if ($null -eq $principal) {
@@ -122,7 +122,7 @@ function Test-Entra {
     }
 }
 
-Connect-Exchange
+Start-ExchangeSession
 $organization = Get-OrganizationConfig -ErrorAction Stop
 Test-Switch 'organization' $organization 'topic allow-list (or an administrator turned EWS off on purpose)'
 Test-Thing 'organization' 'the allow list' { Test-AllowList $organization }

@@ -23,7 +23,7 @@ $ErrorActionPreference = 'Stop'
 #part: connect
 #part: folder
 
-Connect-Exchange
+Start-ExchangeSession
 foreach ($address in $Mailboxes) {
     try {
         foreach ($type in 'Calendar', 'DeletedItems', 'Drafts') {

@@ -32,7 +32,7 @@ $ErrorActionPreference = 'Stop'
 #part: folder
 
 $enough = @('Editor', 'PublishingEditor', 'Owner')
-Connect-Exchange
+Start-ExchangeSession
 try {
     Get-Mailbox -Identity $ServiceUser -ErrorAction Stop | Out-Null
 }

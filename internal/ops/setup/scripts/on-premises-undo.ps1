@@ -19,7 +19,7 @@ $ErrorActionPreference = 'Stop'
 #part: step
 #part: connect
 
-Connect-Exchange
+Start-ExchangeSession
 foreach ($assignment in @(Get-ManagementRoleAssignment -Role 'ApplicationImpersonation' -ErrorAction Stop | Where-Object { $_.Name -eq $AssignmentName })) {
     Invoke-Step $AssignmentName 'remove the role assignment' {
         Remove-ManagementRoleAssignment -Identity $assignment.Name -Confirm:$false -ErrorAction Stop

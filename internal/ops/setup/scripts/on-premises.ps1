@@ -31,7 +31,7 @@ $ErrorActionPreference = 'Stop'
 #part: connect
 #part: group
 
-Connect-Exchange
+Start-ExchangeSession
 if ($Impersonation) {
     $group = Update-Group
 

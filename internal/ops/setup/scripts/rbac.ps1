@@ -10,6 +10,7 @@
 # back (topic app, --undo) when this works. roomsync keeps working all the time: nothing is revoked here.
 # Only direct members of the group count, not those of groups in it. Whoever may change the members decides what the app
 # reaches. A change acts after 30 minutes to 2 hours; the test at the end does not wait for that.
+# An organization that was never adapted wants Enable-OrganizationCustomization once; Exchange says so.
 
 #requires: exchange
 [CmdletBinding(SupportsShouldProcess = $true)]
@@ -29,7 +30,7 @@ $ErrorActionPreference = 'Stop'
 #part: connect
 #part: group
 
-Connect-Exchange
+Start-ExchangeSession
 $group = Update-Group
 
 $pointer = @(Get-ServicePrincipal -ErrorAction Stop | Where-Object { [string]$_.AppId -eq $AppId })

@@ -1,6 +1,6 @@
-# Connect-Exchange connects to Exchange Online, unless that is done, and refuses to work in another organization.
+# Start-ExchangeSession connects to Exchange Online, unless that is done, and refuses to work in another organization.
 # Preferences of a script do not reach the commands of Exchange, so each call below says -ErrorAction itself.
-function Connect-Exchange {
+function Start-ExchangeSession {
     if (@(Get-ConnectionInformation -ErrorAction Stop).Count -eq 0) {
         if ($Administrator) {
             Connect-ExchangeOnline -UserPrincipalName $Administrator -ShowBanner:$false -ErrorAction Stop

@@ -1,5 +1,5 @@
-# Connect-Graph connects to Microsoft Graph with the permissions that the script needs, and to no other tenant.
-function Connect-Graph {
+# Start-GraphSession connects to Microsoft Graph with the permissions that the script needs, and to no other tenant.
+function Start-GraphSession {
     param([string[]]$Scopes)
 
     $context = Get-MgContext
