@@ -18,9 +18,10 @@ var allowed = map[string][]string{
 	// say
 	"events": {},
 	// think: no I/O
-	"internal/jobs":    {},
-	"internal/zones":   {},
-	"internal/calsync": {"events", "internal/zones"},
+	"internal/jobs":       {"internal/retirement"},
+	"internal/zones":      {},
+	"internal/retirement": {}, // dates of Microsoft's, and what to tell people about them
+	"internal/calsync":    {"events", "internal/zones"},
 	// talk
 	"internal/bus":          {"events", "internal/jobs"},
 	"internal/ews/soap":     {},
@@ -30,10 +31,10 @@ var allowed = map[string][]string{
 	"internal/throttle":     {"internal/jobs"},
 	// assemble
 	"internal/config":     {"events", "internal/tokens"},
-	"internal/ops":        {"events", "internal/jobs", "internal/bus"},
+	"internal/ops":        {"events", "internal/jobs", "internal/bus", "internal/retirement"},
 	"internal/dispatcher": {"events", "internal/jobs", "internal/bus", "internal/ops"},
-	"internal/worker":     {"events", "internal/jobs", "internal/bus", "internal/calsync", "internal/tokens", "internal/throttle", "internal/ops"},
-	"internal/daemon":     {"internal/config", "internal/bus", "internal/dispatcher", "internal/worker", "internal/ews", "internal/tokens", "internal/tokens/entra", "internal/jobs", "internal/ops"},
+	"internal/worker":     {"events", "internal/jobs", "internal/bus", "internal/calsync", "internal/tokens", "internal/throttle", "internal/ops", "internal/retirement"},
+	"internal/daemon":     {"internal/config", "internal/retirement", "internal/bus", "internal/dispatcher", "internal/worker", "internal/ews", "internal/tokens", "internal/tokens/entra", "internal/jobs", "internal/ops"},
 	// prove: the product never imports these
 	"internal/exchangesim": {"internal/exchangesim/…", "internal/ews/soap", "internal/zones"},
 	"internal/testenv":     {"events", "internal/…"},
@@ -44,7 +45,7 @@ var allowed = map[string][]string{
 	"cmd/demo":        {"events", "internal/…"},
 	"cmd/dispatcher":  {"internal/config", "internal/daemon"},
 	"cmd/worker":      {"internal/config", "internal/daemon"},
-	"cmd/roomsync":    {"events", "internal/config", "internal/daemon", "internal/bus", "internal/ops", "internal/dispatcher", "internal/worker", "internal/tokens/entra", "internal/tokens", "internal/ews", "internal/jobs"},
+	"cmd/roomsync":    {"events", "internal/config", "internal/daemon", "internal/bus", "internal/ops", "internal/dispatcher", "internal/worker", "internal/tokens/entra", "internal/tokens", "internal/ews", "internal/jobs", "internal/ops/setup", "internal/retirement"},
 	".ci/summary":     {},
 }
 
@@ -63,7 +64,7 @@ var only = map[string][]string{
 }
 
 // pure packages import nothing that does I/O.
-var pure = []string{"internal/jobs", "internal/calsync", "events"}
+var pure = []string{"internal/jobs", "internal/calsync", "internal/retirement", "events"}
 
 var impure = []string{"net", "net/http", "os", "os/exec", "database/sql", "io/ioutil", "syscall"}
 

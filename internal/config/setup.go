@@ -1,0 +1,22 @@
+package config
+
+// Setup is the configuration of "roomsync setup": the flags and variables of a worker, of which only those matter that
+// name things in Exchange and Entra. Nothing is demanded, since each script needs something else, and no secret is read.
+type Setup struct {
+	Ops
+	Exchange
+}
+
+func (u *Setup) declare(s *settings) {
+	u.Ops.declare(s)
+	u.Exchange.declare(s)
+}
+
+func (u *Setup) check(s *settings) {
+	u.Ops.check(s)
+	if u.Auth == "" && !s.given("auth") {
+		faults := s.faults
+		u.guess(s)
+		s.faults = faults // whatever is missing to sign in with
+	}
+}
