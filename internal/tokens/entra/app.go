@@ -46,11 +46,12 @@ func (a *app) client() (confidential.Client, error) {
 	if err != nil {
 		return confidential.Client{}, errEmptySecret
 	}
-	if a.msal, err = a.confidential(cred); err != nil {
+	msal, err := a.confidential(cred)
+	if err != nil {
 		return confidential.Client{}, err
 	}
-	a.secret, a.ready = secret, true
-	return a.msal, nil
+	a.msal, a.secret, a.ready = msal, secret, true
+	return msal, nil
 }
 
 // confidential makes an MSAL client. Instance discovery would ask Microsoft whether the configured authority is one of
