@@ -28,13 +28,14 @@ var allowed = map[string][]string{
 	"internal/ews":          {"internal/ews/soap", "internal/calsync"},
 	"internal/tokens":       {},
 	"internal/tokens/entra": {"internal/tokens"},
+	"internal/tokens/certs": {"internal/tokens"},
 	"internal/throttle":     {"internal/jobs"},
 	// assemble
 	"internal/config":     {"events", "internal/tokens"},
 	"internal/ops":        {"events", "internal/jobs", "internal/bus", "internal/retirement"},
 	"internal/dispatcher": {"events", "internal/jobs", "internal/bus", "internal/ops"},
 	"internal/worker":     {"events", "internal/jobs", "internal/bus", "internal/calsync", "internal/tokens", "internal/throttle", "internal/ops", "internal/retirement"},
-	"internal/daemon":     {"internal/config", "internal/retirement", "internal/bus", "internal/dispatcher", "internal/worker", "internal/ews", "internal/tokens", "internal/tokens/entra", "internal/jobs", "internal/ops"},
+	"internal/daemon":     {"internal/config", "internal/retirement", "internal/bus", "internal/dispatcher", "internal/worker", "internal/ews", "internal/tokens", "internal/tokens/entra", "internal/jobs", "internal/ops", "internal/tokens/certs"},
 	// prove: the product never imports these
 	"internal/exchangesim": {"internal/exchangesim/…", "internal/ews/soap", "internal/zones"},
 	"internal/testenv":     {"events", "internal/…"},

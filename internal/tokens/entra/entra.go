@@ -1,4 +1,5 @@
-// Package entra gets access tokens for an application from Microsoft Entra, with Microsoft's own library (MSAL).
+// Package entra gets access tokens from Microsoft Entra with Microsoft's own library (MSAL): for an application that
+// has a client secret, a certificate or a token of another issuer, or for a service user with a password.
 //
 // MSAL speaks the protocol; caching, single flight and spacing are those of package tokens, because MSAL asks once
 // for each of many callers that find its cache empty. So it is given a cache that forgets everything.
@@ -12,6 +13,8 @@ package entra
 
 import (
 	"context"
+	"crypto"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -19,19 +22,20 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/cache"
-	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/confidential"
+	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/public"
 
 	"roomsync/internal/tokens"
 )
 
-// Defaults of Options: the public cloud, and every permission that Exchange Online granted to the application.
+// Defaults of Options: the public cloud, and in it every permission that Exchange Online granted to the application,
+// or what the service user may do.
 const (
-	DefaultAuthority = "https://login.microsoftonline.com"
-	DefaultScope     = "https://outlook.office365.com/.default"
+	DefaultAuthority      = "https://login.microsoftonline.com"
+	DefaultScope          = "https://outlook.office365.com/.default"
+	DefaultDelegatedScope = "https://outlook.office365.com/EWS.AccessAsUser.All"
 )
 
 // requestTimeout bounds one HTTP request to the authority; getting a token takes one or two.
@@ -41,13 +45,26 @@ const requestTimeout = 25 * time.Second
 type Options struct {
 	TenantID string // a GUID or a domain of the tenant
 	ClientID string // of the app registration
-	// Secret returns the client secret. It is called for every token, so that a rotated one is taken up without a
-	// restart.
-	Secret       func() (tokens.Secret, error)
+
+	// One of the following four says who asks. Each is called for every token, so that what was renewed is taken up
+	// without a restart.
+
+	// Secret returns the application's client secret.
+	Secret func() (tokens.Secret, error)
+	// Certificate returns the application's certificate, and what signs with its RSA key.
+	Certificate func() (*x509.Certificate, crypto.Signer, error)
+	// Assertion returns the token of another issuer that the application trusts (workload identity federation). See
+	// [TokenFile].
+	Assertion func() (tokens.Secret, error)
+	// Password returns the password of the service user Username, a user principal name. Entra calls this the resource
+	// owner password credentials grant, and discourages it.
+	Password func() (tokens.Secret, error)
+	Username string
+
 	AuthorityURL string // without the tenant; DefaultAuthority when empty
-	Scope        string // DefaultScope when empty
-	// AllowInsecure permits plain HTTP to an authority that is not on this host. The client secret then travels
-	// readable: for test networks only.
+	Scope        string // DefaultScope or DefaultDelegatedScope when empty
+	// AllowInsecure permits plain HTTP to an authority that is not on this host. Secrets then travel readable: for
+	// test networks only.
 	AllowInsecure bool
 	// Transport carries the requests; one with time-outs and TLS 1.2 or later when nil.
 	Transport http.RoundTripper
@@ -55,32 +72,60 @@ type Options struct {
 
 // Client gets tokens. It is safe for concurrent use.
 type Client struct {
-	opts Options
-	http *http.Client
-
-	mu     sync.Mutex // never held across a request
-	secret tokens.Secret
-	msal   confidential.Client
-	ready  bool // msal was made, of secret
+	kind kind
+	grant
 }
 
-// New checks the options; it sends nothing.
+// grant is one way to ask for a token. Errors are MSAL's, or a *[tokens.Error] that is to be left as it is.
+type grant interface {
+	acquire(ctx context.Context, claims string) (public.AuthResult, error)
+}
+
+// New checks the options; it sends nothing and reads no secret.
 func New(o Options) (*Client, error) {
+	k, err := o.kind()
+	if err != nil {
+		return nil, err
+	}
 	if o.AuthorityURL == "" {
 		o.AuthorityURL = DefaultAuthority
 	}
 	if o.Scope == "" {
-		o.Scope = DefaultScope
+		o.Scope = k.scope
 	}
 	if err := o.check(); err != nil {
-		return nil, fmt.Errorf("entra: %w", err)
+		return nil, err
 	}
 	authority, err := parseAuthority(o.AuthorityURL, o.AllowInsecure)
 	if err != nil {
-		return nil, fmt.Errorf("entra: %w", err)
+		return nil, err
 	}
-	o.AuthorityURL = "https://" + authority.Host + "/" + o.TenantID
-	return &Client{opts: o, http: httpClient(o.Transport, authority)}, nil
+	asked := *authority // by MSAL
+	asked.Scheme, asked.Path = "https", "/"+o.TenantID
+	e := endpoint{opts: o, url: asked.String(), plain: authority.Scheme == "http", http: httpClient(o.Transport, authority)}
+	g, err := newGrant(k, e)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{k, g}, nil
+}
+
+func newGrant(k kind, e endpoint) (grant, error) {
+	switch k.name {
+	case delegated.name:
+		return newUser(e)
+	case secret.name:
+		return &app{endpoint: e}, nil
+	}
+	return newAsserting(k, e)
+}
+
+// endpoint is what every grant needs.
+type endpoint struct {
+	opts  Options
+	url   string // of the tenant, as MSAL is told
+	plain bool   // it is reached by plain HTTP
+	http  *http.Client
 }
 
 // names are what tenants and applications are called: GUIDs and domains. Anything else could change the URL.
@@ -96,11 +141,14 @@ func (o *Options) check() error {
 		return fmt.Errorf("tenant id %q is neither a GUID nor a domain", o.TenantID)
 	case !names.MatchString(o.ClientID):
 		return fmt.Errorf("application id %q is no GUID", o.ClientID)
-	case o.Secret == nil:
-		return errors.New("there is no client secret")
+	case o.Password != nil && !userNames.MatchString(o.Username):
+		return fmt.Errorf("the service user %q must be a user principal name such as svc@contoso.com: --username (ExchangeServiceUser)", o.Username)
 	}
 	return nil
 }
+
+// userNames are user principal names; they stand in a URL too, which MSAL escapes.
+var userNames = regexp.MustCompile(`^[^@\\\s\pC]+@[^@\\\s\pC]+$`)
 
 func parseAuthority(s string, allowInsecure bool) (*url.URL, error) {
 	u, err := url.Parse(s)
@@ -112,7 +160,7 @@ func parseAuthority(s string, allowInsecure bool) (*url.URL, error) {
 	case u.Scheme == "https", u.Scheme == "http" && (allowInsecure || isLoopback(u.Hostname())):
 		return u, nil
 	}
-	return nil, fmt.Errorf("the authority %s must be https: the client secret is sent there", u)
+	return nil, fmt.Errorf("the authority %s must be https: what the app signs in with is sent there", u)
 }
 
 func isLoopback(host string) bool {
@@ -122,44 +170,11 @@ func isLoopback(host string) bool {
 
 // Token asks for a new token. It is a [tokens.Source]; every error is a *[tokens.Error].
 func (c *Client) Token(ctx context.Context, r tokens.Request) (tokens.Token, error) {
-	msal, err := c.client()
+	answer, err := c.acquire(ctx, r.Claims)
 	if err != nil {
-		return tokens.Token{}, &tokens.Error{Err: err, Hint: "give a client secret that can be read"}
-	}
-	var opts []confidential.AcquireByCredentialOption
-	if r.Claims != "" {
-		opts = append(opts, confidential.WithClaims(r.Claims))
-	}
-	answer, err := msal.AcquireTokenByCredential(ctx, []string{c.opts.Scope}, opts...)
-	if err != nil {
-		return tokens.Token{}, explain(ctx, err)
+		return tokens.Token{}, explain(ctx, c.kind, err)
 	}
 	return tokens.Token{Value: tokens.NewSecret(answer.AccessToken), Expires: answer.ExpiresOn, RefreshAt: answer.Metadata.RefreshOn}, nil
-}
-
-// client returns an MSAL client with the present secret.
-func (c *Client) client() (confidential.Client, error) {
-	secret, err := c.opts.Secret()
-	if err != nil {
-		return confidential.Client{}, err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.ready && c.secret.Equal(secret) {
-		return c.msal, nil
-	}
-	cred, err := confidential.NewCredFromSecret(secret.Reveal())
-	if err != nil {
-		return confidential.Client{}, errors.New("the client secret is empty")
-	}
-	// Instance discovery would ask Microsoft whether the configured authority is one of theirs.
-	msal, err := confidential.New(c.opts.AuthorityURL, c.opts.ClientID, cred,
-		confidential.WithInstanceDiscovery(false), confidential.WithHTTPClient(c.http), confidential.WithCache(forgetful{}))
-	if err != nil {
-		return confidential.Client{}, errors.New("MSAL refuses the authority or the application id")
-	}
-	c.msal, c.secret, c.ready = msal, secret, true
-	return msal, nil
 }
 
 // forgetful is a cache that MSAL finds empty each time: without it a token that a server rejected would be given
@@ -171,5 +186,10 @@ func (forgetful) Replace(_ context.Context, c cache.Unmarshaler, _ cache.Replace
 	return c.Unmarshal([]byte("{}"))
 }
 
-// Export implements [cache.ExportReplace].
-func (forgetful) Export(context.Context, cache.Marshaler, cache.ExportHints) error { return nil }
+// Export implements [cache.ExportReplace]. MSAL has just put the tokens it got into its memory: they leave it.
+func (forgetful) Export(_ context.Context, c cache.Marshaler, _ cache.ExportHints) error {
+	if memory, ok := c.(cache.Unmarshaler); ok {
+		return memory.Unmarshal([]byte("{}"))
+	}
+	return nil
+}

@@ -22,13 +22,16 @@ const canary = "canary~secret+4711/"
 
 // authority is a small token service; answer, when set, takes the place of its token endpoint.
 type authority struct {
-	t      *testing.T
-	srv    *httptest.Server
-	answer http.HandlerFunc
-	issuer string // of the discovery document, its own URL when empty
+	t        *testing.T
+	srv      *httptest.Server
+	answer   http.HandlerFunc
+	issuer   string // of the discovery document, its own URL when empty
+	endpoint string // of tokens, in the discovery document; in the issuer when empty
+	realm    string // what is answered about a user
 
 	mu        sync.Mutex
 	forms     []url.Values
+	users     []string // whose realm was asked for
 	discovery int
 }
 
@@ -38,6 +41,7 @@ func newAuthority(t *testing.T, answer http.HandlerFunc) *authority {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /the-tenant/v2.0/.well-known/openid-configuration", a.document)
 	mux.HandleFunc("POST /the-tenant/oauth2/v2.0/token", a.token)
+	mux.HandleFunc("GET /common/UserRealm/{user}", a.userRealm)
 	a.srv = httptest.NewServer(mux)
 	t.Cleanup(a.srv.Close)
 	return a
@@ -51,12 +55,27 @@ func (a *authority) document(w http.ResponseWriter, r *http.Request) {
 	if base == "" {
 		base = "http://" + r.Host
 	}
+	endpoint := a.endpoint
+	if endpoint == "" {
+		endpoint = base
+	}
 	_ = json.NewEncoder(w).Encode(map[string]any{
 		"issuer":                 base + "/the-tenant/v2.0",
 		"authorization_endpoint": base + "/the-tenant/oauth2/v2.0/authorize",
-		"token_endpoint":         base + "/the-tenant/oauth2/v2.0/token",
+		"token_endpoint":         endpoint + "/the-tenant/oauth2/v2.0/token",
 		"scopes_supported":       []string{"openid"},
 	})
+}
+
+func (a *authority) userRealm(w http.ResponseWriter, r *http.Request) {
+	a.mu.Lock()
+	a.users = append(a.users, r.PathValue("user"))
+	a.mu.Unlock()
+	realm := a.realm
+	if realm == "" {
+		realm = `{"ver":"1.0","account_type":"Managed","domain_name":"contoso.example","cloud_instance_name":"x","cloud_audience_urn":"urn:x"}`
+	}
+	_, _ = io.WriteString(w, realm)
 }
 
 func (a *authority) token(w http.ResponseWriter, r *http.Request) {
@@ -81,9 +100,14 @@ func (a *authority) options() Options {
 
 func (a *authority) client() *Client {
 	a.t.Helper()
-	c, err := New(a.options())
+	return newClient(a.t, a.options())
+}
+
+func newClient(t *testing.T, o Options) *Client {
+	t.Helper()
+	c, err := New(o)
 	if err != nil {
-		a.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return c
 }
@@ -136,17 +160,6 @@ func TestToken(t *testing.T) {
 	}
 	if a.discovery != 1 {
 		t.Errorf("the discovery document was read %d times", a.discovery)
-	}
-}
-
-func TestToken_PassesClaimsOn(t *testing.T) {
-	a := newAuthority(t, nil)
-	const claims = `{"access_token":{"nbf":{"essential":true,"value":"1700000000"}}}`
-	if _, err := a.client().Token(t.Context(), tokens.Request{Claims: claims}); err != nil {
-		t.Fatal(err)
-	}
-	if got := a.forms[0].Get("claims"); got != claims {
-		t.Errorf("claims %q", got)
 	}
 }
 
@@ -224,7 +237,11 @@ func TestToken_SendsNothingToAnotherHost(t *testing.T) {
 	a.answer = func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, evil.URL, http.StatusPermanentRedirect)
 	}
-	a.issuer = ""
+	a.issuer, a.endpoint = "", evil.URL
+	if _, err := a.client().Token(t.Context(), tokens.Request{}); err == nil || !errors.Is(err, errOtherHost) {
+		t.Errorf("a token endpoint elsewhere, of the right issuer: %v", err)
+	}
+	a.endpoint = ""
 	if _, err := a.client().Token(t.Context(), tokens.Request{}); err == nil {
 		t.Error("followed a redirect")
 	}
@@ -262,6 +279,12 @@ func TestToken_HTTPS(t *testing.T) {
 	if tok, err := c.Token(t.Context(), tokens.Request{}); err != nil || tok.Value.Reveal() != "token-1" {
 		t.Errorf("%v, %v", tok, err)
 	}
+	a.endpoint = strings.Replace(tls.URL, "https:", "http:", 1)
+	c, _ = New(o)
+	if _, err := c.Token(t.Context(), tokens.Request{}); !errors.Is(err, errClearText) {
+		t.Errorf("a token endpoint without https: %v", err)
+	}
+	a.endpoint = ""
 	o.Transport = nil // system roots do not know this certificate
 	c, _ = New(o)
 	if _, err := c.Token(t.Context(), tokens.Request{}); err == nil || !strings.Contains(err.Error(), "certificate") {
@@ -351,7 +374,11 @@ func TestNew_Options(t *testing.T) {
 		"tenant with a slash": {with(func(o *Options) { o.TenantID = "a/../b" }), "tenant id"},
 		"no tenant":           {with(func(o *Options) { o.TenantID = "" }), "tenant id"},
 		"no app":              {with(func(o *Options) { o.ClientID = "" }), "application id"},
-		"no secret":           {with(func(o *Options) { o.Secret = nil }), "secret"},
+		"no secret":           {with(func(o *Options) { o.Secret = nil }), "nothing to sign in with"},
+		"two ways":            {with(func(o *Options) { o.Assertion = o.Secret }), "several ways"},
+		"user without domain": {with(func(o *Options) { o.Secret, o.Password, o.Username = nil, o.Secret, `CONTOSO\svc` }), "user principal name"},
+		"user with a slash":   {with(func(o *Options) { o.Secret, o.Password, o.Username = nil, o.Secret, "a b@c" }), "user principal name"},
+		"user":                {with(func(o *Options) { o.Secret, o.Password, o.Username = nil, o.Secret, "svc@contoso.example" }), ""},
 	}
 	for name, tt := range tests {
 		_, err := New(tt.o)

@@ -17,17 +17,25 @@ import (
 )
 
 // explain turns MSAL's error into facts. MSAL's own text is dropped: it quotes whole answers, of which a badly formed
-// one holds the token, and its verbose form quotes the request with the client secret.
-func explain(ctx context.Context, err error) error {
+// one holds the token, and its verbose form quotes the request with the secret in it.
+func explain(ctx context.Context, k kind, err error) error {
+	var ours *tokens.Error // MSAL passes on what its callbacks and its transport said
+	if errors.As(err, &ours) {
+		return ours
+	}
 	var call msal.CallErr
 	if errors.As(err, &call) && call.Resp != nil {
-		return refused(call.Resp)
+		return refused(k, call.Resp)
 	}
-	return &tokens.Error{Err: cause(ctx, err), Hint: "see whether this host reaches the authority (--authority-url)"}
+	e := &tokens.Error{Err: cause(ctx, err)}
+	if e.Err != errOtherHost && e.Err != errClearText { // which say themselves what to do
+		e.Hint = "see whether this host reaches the authority (--authority-url)"
+	}
+	return e
 }
 
 // refused reads the OAuth error response. https://learn.microsoft.com/entra/identity-platform/reference-error-codes
-func refused(resp *http.Response) error {
+func refused(k kind, resp *http.Response) error {
 	e := &tokens.Error{Status: resp.StatusCode}
 	var doc struct {
 		Error string `json:"error"`
@@ -40,7 +48,7 @@ func refused(resp *http.Response) error {
 			e.AADSTS = doc.Codes[0]
 		}
 	}
-	r := ruleFor(e)
+	r := ruleFor(k, e)
 	e.Hint, e.RetryAfter = r.hint, max(r.wait, retryAfter(resp.Header.Get("Retry-After"), time.Now()))
 	return e
 }
@@ -69,14 +77,18 @@ func retryAfter(h string, now time.Time) time.Duration {
 	return 0
 }
 
-var errNotUnderstood = errors.New("the authority's answer is not understood")
+var (
+	errNotUnderstood  = errors.New("the authority's answer is not understood")
+	errEmptySecret    = errors.New("it is empty")
+	errRefusedOptions = errors.New("MSAL refuses the authority or the application id")
+)
 
 // cause picks what is known to quote nothing of an answer.
 func cause(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	for _, known := range []error{errOtherHost, errTooLarge, context.DeadlineExceeded, io.EOF, io.ErrUnexpectedEOF} {
+	for _, known := range []error{errOtherHost, errClearText, errTooLarge, context.DeadlineExceeded, io.EOF, io.ErrUnexpectedEOF} {
 		if errors.Is(err, known) {
 			return known
 		}

@@ -19,6 +19,7 @@ const maxAnswer = 1 << 20
 
 var (
 	errOtherHost = errors.New("the authority names a token endpoint on another host: give that host as --authority-url if it is right")
+	errClearText = errors.New("the authority names a token endpoint without https, to which nothing is sent")
 	errTooLarge  = errors.New("the answer is larger than a megabyte")
 )
 
@@ -51,7 +52,8 @@ func defaultTransport() *http.Transport {
 	}
 }
 
-// guarded sends nothing to another host, whatever the authority's documents say, and bounds the answers.
+// guarded sends nothing to another host and nothing without https, whatever the authority's documents say, and bounds
+// the answers. MSAL believes in https even where plainHTTP is below it.
 type guarded struct {
 	next http.RoundTripper
 	host string
@@ -61,6 +63,9 @@ type guarded struct {
 func (g guarded) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !strings.EqualFold(r.URL.Host, g.host) {
 		return nil, errOtherHost
+	}
+	if r.URL.Scheme != "https" {
+		return nil, errClearText
 	}
 	resp, err := g.next.RoundTrip(r)
 	if err != nil {
