@@ -24,5 +24,6 @@ func (t tool) root() *cobra.Command {
 	events := &cobra.Command{Use: "events", Short: "what ROOMS is told"}
 	events.AddCommand(t.tail())
 	root.AddCommand(mailboxes, events, version())
+	root.AddCommand(t.config())
 	return root
 }
