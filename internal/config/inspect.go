@@ -48,6 +48,8 @@ func (v *setting) inForce() Value {
 		}
 	}
 	switch {
+	case v.faulty && v.origin == "":
+		x.Value = "(missing)"
 	case v.faulty:
 		x.Value = "(faulty)"
 	case v.why != "":
@@ -61,8 +63,7 @@ func (v *setting) inForce() Value {
 
 // source is what a configuration was read from, and what it came to.
 type source struct {
-	args  []string // the flags that were given
-	env   Env
+	again func() (Worker, error)
 	files []string
 	state []state
 }
@@ -70,21 +71,21 @@ type source struct {
 // state is a setting at the time when the configuration was read.
 type state struct {
 	name string
-	live bool // a change of it can take effect in a running process
-	from string
+	live bool          // a change of it can take effect in a running process
+	from string        // "" for a default
 	text tokens.Secret // kept from every way of printing, since any may be one
 }
 
 func (s *settings) source() source {
-	src := source{env: s.env}
+	src, args, env := source{}, []string{}, s.env
 	if s.roomsFile != "" {
 		src.files = append(src.files, s.roomsFile)
 	}
 	for _, v := range s.all {
 		if v.origin == flagName(v.name) {
-			src.args = append(src.args, v.origin+"="+v.text)
+			args = append(args, v.origin+"="+v.text)
 		}
-		x := state{name: v.name, live: v.group == groupExchange || v.group == groupApp || v.group == groupUser, from: s.from(v.name), text: tokens.NewSecret(v.text)}
+		x := state{name: v.name, live: v.group == groupExchange || v.group == groupApp || v.group == groupUser, from: v.origin, text: tokens.NewSecret(v.text)}
 		if v.secret != nil {
 			x.text = tokens.Secret{}
 			if v.secret.given() {
@@ -96,6 +97,11 @@ func (s *settings) source() source {
 		}
 		src.state = append(src.state, x)
 	}
+	src.again = func() (Worker, error) {
+		var again Worker
+		err := Load(args, env, &again)
+		return again, err
+	}
 	return src
 }
 
@@ -104,11 +110,7 @@ func (s *settings) source() source {
 func (w *Worker) Files() []string { return append([]string{}, w.source.files...) }
 
 // Again reads the configuration anew: with the same flags and environment, and the files as they are now.
-func (w *Worker) Again() (Worker, error) {
-	var again Worker
-	err := Load(w.source.args, w.source.env, &again)
-	return again, err
-}
+func (w *Worker) Again() (Worker, error) { return w.source.again() }
 
 // Changes names what differs in a configuration that was read later: what a running process can take up, which is how
 // to sign in to Exchange, and what needs a restart. It names settings and where they come from now, never values.
@@ -117,7 +119,10 @@ func (w *Worker) Changes(later *Worker) (live, restart []string) {
 		if i < len(w.source.state) && w.source.state[i].text.Equal(x.text) {
 			continue
 		}
-		name := strings.TrimSuffix(x.name, "-file") + " (" + x.from + ")"
+		name := strings.TrimSuffix(x.name, "-file")
+		if x.from != "" {
+			name += " (" + x.from + ")"
+		}
 		if x.live {
 			live = append(live, name)
 		} else {

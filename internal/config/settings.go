@@ -159,6 +159,7 @@ func (s *settings) missing(name, what string) {
 		key = v.secret.key
 	}
 	if s.roomsFile != "" && key != "" {
+		v.faulty = true
 		s.problem(flagName(name)+" or "+key, "missing: "+what)
 		return
 	}
