@@ -21,13 +21,14 @@ const (
 
 // EnvHelp explains the environment variables, for the help of commands.
 const EnvHelp = `Every flag --some-name can also be given as the environment variable ROOMSYNC_SOME_NAME; the flag wins. Secrets are
-read from files, or from ROOMSYNC_CLIENT_SECRET and ROOMSYNC_PASSWORD.
+read from files (--client-secret-file), or from variables that hold them (ROOMSYNC_CLIENT_SECRET), never from flags.
 Exit codes: 0 done, 1 something failed or was found, 2 called or configured wrongly.`
 
 // Attach gives cmd the flags of a configuration. It is filled and checked before the command runs.
 func Attach(cmd *cobra.Command, env Env, to Section) {
 	s := newSettings(cmd.Flags(), env)
 	to.declare(s)
+	explain(cmd, s)
 	cmd.PreRunE = func(*cobra.Command, []string) error { return s.finish(to) }
 }
 

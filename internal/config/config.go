@@ -3,10 +3,13 @@
 //
 // Every flag --some-name can also be given as the environment variable ROOMSYNC_SOME_NAME; the flag wins. Secrets
 // come from files, or from the environment, but never from the command line, which every user of a host can read.
-// All faults are reported at once, each naming the flag or variable and what to do about it.
+// What neither gives comes from an unchanged RoomsAppSettings.config (--rooms-config), then from what Azure's webhook for
+// workload identities sets, then from the default. All faults are reported at once, each naming the flag, variable or
+// line, and what to do about it.
 //
 // A configuration is a struct of sections ([Worker], [Dispatcher], [Ops]). [Load] fills one without touching anything
-// but its arguments; [Attach] puts one on a command; [Main] runs a command as a process.
+// but its arguments; [Attach] puts one on a command; [Main] runs a command as a process; [AttachInspection] shows where
+// everything comes from.
 package config
 
 import (
@@ -32,32 +35,53 @@ func EnvName(flag string) string {
 type Env struct {
 	Getenv     func(name string) string // "" when not set
 	ReadSecret func(file string) ([]byte, error)
+	// ReadFile reads a file of at most so many bytes that others share with us, and reports whether everybody on the host
+	// can read or change it.
+	ReadFile func(file string, most int64) (data []byte, everybody bool, err error)
 }
 
 // OS is the environment of the process. It reads no secret from a file that everybody on the host can read.
-func OS() Env { return Env{Getenv: os.Getenv, ReadSecret: readSecret} }
+func OS() Env { return Env{Getenv: os.Getenv, ReadSecret: readSecret, ReadFile: readFile} }
+
+func (e Env) readFile(file string, most int64) ([]byte, bool, error) {
+	if e.ReadFile == nil {
+		return nil, false, errors.New("files cannot be read here")
+	}
+	return e.ReadFile(file, most)
+}
 
 // maxSecret bounds a secret file; one that is larger was named by mistake.
 const maxSecret = 64 << 10
 
 func readSecret(file string) ([]byte, error) {
+	data, everybody, err := readFile(file, maxSecret)
+	switch {
+	case err != nil:
+		return nil, err
+	case everybody:
+		return nil, fmt.Errorf("%s can be read or changed by everybody on this host: chmod 0400 %s", file, file)
+	}
+	return data, nil
+}
+
+func readFile(file string, most int64) (data []byte, everybody bool, err error) {
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, false, err
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is no regular file", file)
-	case runtime.GOOS != "windows" && info.Mode().Perm()&0o007 != 0:
-		return nil, fmt.Errorf("%s can be read or changed by everybody on this host: chmod 0400 %s", file, file)
-	case info.Size() > maxSecret:
-		return nil, fmt.Errorf("%s is larger than %d bytes, which is no secret", file, maxSecret)
+		return nil, false, fmt.Errorf("%s is no regular file", file)
 	}
-	return io.ReadAll(io.LimitReader(f, maxSecret))
+	data, err = io.ReadAll(io.LimitReader(f, most+1))
+	if int64(len(data)) > most {
+		return nil, false, fmt.Errorf("%s is larger than %d bytes: it was named by mistake", file, most)
+	}
+	return data, runtime.GOOS != "windows" && info.Mode().Perm()&0o007 != 0, err
 }
 
 // Section is a configuration, or a part of one. The implementations are in this package.
@@ -84,8 +108,8 @@ func Load(args []string, env Env, to Section) error {
 
 // Fault is one thing that is wrong with a configuration.
 type Fault struct {
-	Key     string // the flag or variable, with its value where that is no secret
-	Problem string // and what to do
+	Key     string `json:"key"`     // the flag, variable or line, with its value where that is no secret
+	Problem string `json:"problem"` // and what to do
 }
 
 // Faults is everything that is wrong with a configuration.
@@ -103,9 +127,20 @@ func (f Faults) Error() string {
 
 // secretFlags are flags that people try and that must not exist.
 var secretFlags = map[string]string{
-	"client-secret": "client-secret-file",
-	"secret":        "client-secret-file",
-	"password":      "password-file",
+	"client-secret":      "client-secret-file",
+	"app-secret":         "client-secret-file",
+	"secret":             "client-secret-file",
+	"password":           "password-file",
+	"service-password":   "password-file",
+	"cert-password":      "cert-password-file",
+	"pfx-password":       "cert-password-file",
+	"federated-token":    "federated-token-file",
+	"token":              "federated-token-file",
+	"token-key":          "token-key-file",
+	"mailbox-token-key":  "mailbox-token-key-file",
+	"nats-password":      "nats-creds",
+	"private-key":        "cert-dir",
+	"client-certificate": "cert-dir",
 }
 
 // flagError makes pflag's errors say what to do. They never hold a value.
@@ -115,7 +150,7 @@ func flagError(fs *pflag.FlagSet, err error) error {
 		return err
 	}
 	name := unknown.GetSpecifiedName()
-	if file, ok := secretFlags[name]; ok {
+	if file, ok := secretFlags[name]; ok && fs.Lookup(file) != nil {
 		return fmt.Errorf("unknown flag --%s: secrets do not belong on a command line; use --%s", name, file)
 	}
 	var names []string

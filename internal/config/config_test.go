@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,12 +28,28 @@ func world(vars, files map[string]string) Env {
 			}
 			return nil, &fs.PathError{Op: "open", Path: file, Err: fs.ErrNotExist}
 		},
+		ReadFile: func(file string, most int64) ([]byte, bool, error) {
+			if text, ok := files[file]; ok && int64(len(text)) <= most {
+				return []byte(text), strings.HasPrefix(file, "open"), nil
+			}
+			return nil, false, &fs.PathError{Op: "open", Path: file, Err: fs.ErrNotExist}
+		},
 	}
 }
 
 var files = map[string]string{
 	"secret": canary + "\n", "empty": "\n", "two lines": canary + "\nx\n", "bom": "\ufeff" + canary + "\r\n",
-	"key": strings.Repeat("k", 32), "short key": canary,
+	"key": strings.Repeat("k", 32), "short key": canary, "jwt": "eyJ.x.y\n",
+}
+
+// secretVariables hold secrets themselves.
+var secretVariables = []string{"ROOMSYNC_CLIENT_SECRET", "ROOMSYNC_PASSWORD", "ROOMSYNC_MAILBOX_TOKEN_KEY", "ROOMSYNC_CERT_PASSWORD", "ROOMSYNC_TOKEN_KEY"}
+
+// with is files and one more.
+func with(files map[string]string, name, content string) map[string]string {
+	more := maps.Clone(files)
+	more[name] = content
+	return more
 }
 
 func args(s string) []string { return strings.Fields(s) }
@@ -82,10 +99,12 @@ func TestLoad_EveryFlagIsAVariableAndTheFlagWins(t *testing.T) {
 		"ROOMSYNC_CLIENT_SECRET_FILE": "secret", "ROOMSYNC_AUTH": "secret", "ROOMSYNC_USERNAME": "u", "ROOMSYNC_PASSWORD_FILE": "secret",
 		"ROOMSYNC_IMPERSONATION": "false", "ROOMSYNC_ALLOW_INSECURE": "true", "ROOMSYNC_HTTP": "off", "ROOMSYNC_LOG_LEVEL": "debug",
 		"ROOMSYNC_LOG_FORMAT": "json", "ROOMSYNC_MAILBOX_TOKEN": "hmac", "ROOMSYNC_MAILBOX_TOKEN_KEY_FILE": "key",
+		"ROOMSYNC_ROOMS_CONFIG": "rooms", "ROOMSYNC_CERT_THUMBPRINT": strings.Repeat("a", 40), "ROOMSYNC_CERT_DIR": "certs",
+		"ROOMSYNC_CERT_PASSWORD_FILE": "secret", "ROOMSYNC_FEDERATED_TOKEN_FILE": "jwt", "ROOMSYNC_TOKEN_KEY_FILE": "key",
 		"ROOMSYNC_POLL_INTERVAL": "250ms", "ROOMSYNC_ACCESS_RECHECK": "2h", "ROOMSYNC_SLOTS": "1", "ROOMSYNC_BOOKING_SLOTS": "2", "ROOMSYNC_GET_BATCH": "100",
 	}
 	asked := map[string]bool{}
-	env := world(vars, files)
+	env := world(vars, with(files, "rooms", "<RoomsAppSettings/>"))
 	get := env.Getenv
 	env.Getenv = func(name string) string { asked[name] = true; return get(name) }
 	var w Worker
@@ -98,48 +117,20 @@ func TestLoad_EveryFlagIsAVariableAndTheFlagWins(t *testing.T) {
 		}
 	}
 	for name := range asked {
-		if vars[name] == "" && name != "ROOMSYNC_CLIENT_SECRET" && name != "ROOMSYNC_PASSWORD" && name != "ROOMSYNC_MAILBOX_TOKEN_KEY" {
+		if vars[name] == "" && !slices.Contains(secretVariables, name) {
 			t.Errorf("%s is looked at, but this test does not know it", name)
 		}
 	}
 	got := []any{w.NATS.URL, w.CredsFile, w.EWSURL, w.AuthorityURL, w.TenantID, w.AppID, w.Auth, w.Username, w.Impersonation,
-		w.AllowInsecure, w.HTTP, w.Level, w.Format, w.PollInterval, w.AccessRecheck, w.Slots, w.BookingSlots, w.GetBatch}
+		w.AllowInsecure, w.HTTP, w.Level, w.Format, w.PollInterval, w.AccessRecheck, w.Slots, w.BookingSlots, w.GetBatch,
+		w.CertThumbprint, w.CertDir, w.TokenFile}
 	want := []any{"nats://a:1,tls://b:2", "creds", "http://127.0.0.1:8445/EWS/Exchange.asmx", "http://127.0.0.1:8445", "t", "a", "secret", "u", true,
-		true, "", "debug", "json", 250 * time.Millisecond, 2 * time.Hour, 7, 2, 100}
+		true, "", "debug", "json", 250 * time.Millisecond, 2 * time.Hour, 7, 2, 100, strings.Repeat("A", 40), "certs", "jwt"}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
 	if tok := w.MailboxToken("room@b.example"); len(tok) != 26 || tok != w.MailboxToken("ROOM@B.example") {
 		t.Errorf("keyed token %q", tok)
-	}
-}
-
-func TestLoad_FindsOutHowToSignIn(t *testing.T) {
-	tests := map[string]struct {
-		args string
-		vars map[string]string
-		auth string
-	}{
-		"app":                    {app, nil, AuthSecret},
-		"app by environment":     {"--tenant-id t --app-id a", map[string]string{"ROOMSYNC_CLIENT_SECRET": canary}, AuthSecret},
-		"user":                   {"--username u --password-file secret --ews-url https://mail.contoso.example/", nil, AuthBasic},
-		"user by environment":    {"--username u --ews-url https://mail.contoso.example/", map[string]string{"ROOMSYNC_PASSWORD": canary}, AuthBasic},
-		"both, and said":         {app + "--username u --password-file secret --auth secret", nil, AuthSecret},
-		"basic on the simulator": {"--auth basic --username u --password-file bom --ews-url http://localhost:8445/EWS/Exchange.asmx", nil, AuthBasic},
-	}
-	for name, tt := range tests {
-		var w Worker
-		if err := Load(args(tt.args), world(tt.vars, files), &w); err != nil || w.Auth != tt.auth {
-			t.Errorf("%s: %q, %v; want %q", name, w.Auth, err, tt.auth)
-			continue
-		}
-		read := w.ClientSecret
-		if tt.auth == AuthBasic {
-			read = w.Password
-		}
-		if s, err := read(); err != nil || s.Reveal() != canary {
-			t.Errorf("%s: secret %q, %v", name, s.Reveal(), err)
-		}
 	}
 }
 
@@ -150,21 +141,6 @@ func TestLoad_Faults(t *testing.T) {
 		vars map[string]string
 		want []string
 	}{
-		{"", nil, []string{"--auth: nothing to sign in with"}},
-		{"--tenant-id t", nil, []string{"--app-id: missing", "--client-secret-file: missing"}},
-		{app + "--username u", nil, []string{"--auth: both"}},
-		{app + "--auth secrt", nil, []string{`--auth "secrt": must be secret, certificate, delegated, federated, basic or ntlm; did you mean "secret"?`}},
-		{app + "--auth certificate", nil, []string{`--auth "certificate": not available in this build yet: use secret or basic`}},
-		{"--auth ntlm --tenant-id a/b --slots 0", nil, []string{"--auth \"ntlm\": not", `--tenant-id "a/b": must be an id`, "--slots"}},
-		{app + "--auth ntlm", nil, []string{"--auth \"ntlm\": not available"}},
-		{app + "--auth delegated", nil, []string{"--auth \"delegated\": not available"}},
-		{app + "--auth federated", nil, []string{"--auth \"federated\": not available"}},
-		{"--auth basic --username a:b", nil, []string{`--username "a:b": must not hold a colon`, "--password-file: missing", "--ews-url: Exchange Online takes no passwords"}},
-		{"--tenant-id common --app-id a --client-secret-file secret", nil, []string{`--tenant-id "common": stands for many`}},
-		{"--tenant-id a/b --app-id b?c --client-secret-file secret", nil, []string{`--tenant-id "a/b": must be an id`, `--app-id "b?c": must be an id`}},
-		{"--tenant-id t --app-id a --client-secret-file nowhere", nil, []string{`--client-secret-file "nowhere": open nowhere: file does not exist`}},
-		{"--tenant-id t --app-id a --client-secret-file empty", nil, []string{`--client-secret-file "empty": there is no secret in it`}},
-		{app, map[string]string{"ROOMSYNC_CLIENT_SECRET_FILE": "nowhere", "ROOMSYNC_CLIENT_SECRET": canary}, []string{`--client-secret-file "secret": is given as well as ROOMSYNC_CLIENT_SECRET`}},
 		{app + "--poll-interval 100ms --access-recheck never", nil, []string{`--poll-interval "100ms": must be from 250ms to 24h`, `--access-recheck "never": must be a time span`}},
 		{app, map[string]string{"ROOMSYNC_SLOTS": "0", "ROOMSYNC_BOOKING_SLOTS": "many", "ROOMSYNC_GET_BATCH": "101"}, []string{
 			`ROOMSYNC_SLOTS "0": must be a whole number from 1 to 4096`, `ROOMSYNC_BOOKING_SLOTS "many": must be`, `ROOMSYNC_GET_BATCH "101": must be a whole number from 1 to 100`}},
@@ -190,17 +166,23 @@ func TestLoad_Faults(t *testing.T) {
 			t.Errorf("%s %v: %v", tt.args, tt.vars, err)
 			continue
 		}
-		if len(faults) != len(tt.want) {
-			t.Errorf("%s %v: %d faults, want %d:\n%v", tt.args, tt.vars, len(faults), len(tt.want), err)
+		expect(t, fmt.Sprint(tt.args, tt.vars), faults, tt.want)
+	}
+}
+
+// expect checks that there are exactly the faults that are wanted, by their beginnings, and that they show no secret.
+func expect(t *testing.T, what string, faults Faults, want []string) {
+	t.Helper()
+	if len(faults) != len(want) {
+		t.Errorf("%s: %d faults, want %d:\n%v", what, len(faults), len(want), faults)
+	}
+	for _, w := range want {
+		if !strings.Contains(faults.Error(), "\n  "+w) {
+			t.Errorf("%s: lacks %q:\n%v", what, w, faults)
 		}
-		for _, want := range tt.want {
-			if !strings.Contains(err.Error(), "\n  "+want) {
-				t.Errorf("%s %v: lacks %q:\n%v", tt.args, tt.vars, want, err)
-			}
-		}
-		if strings.Contains(err.Error(), canary) {
-			t.Errorf("%s: shows the secret:\n%v", tt.args, err)
-		}
+	}
+	if strings.Contains(faults.Error(), canary) {
+		t.Errorf("%s: shows the secret:\n%v", what, faults)
 	}
 }
 
@@ -216,14 +198,21 @@ func TestLoad_FilesWithSpacesInTheirNames(t *testing.T) {
 
 func TestLoad_WordsThatAreNoFlags(t *testing.T) {
 	for line, want := range map[string]string{
-		"--pol-interval 5s":         "unknown flag --pol-interval: did you mean --poll-interval?",
-		"--slot=3":                  "unknown flag --slot: did you mean --slots?",
-		"--frobnicate":              "unknown flag --frobnicate: --help lists the flags",
-		"--client-secret " + canary: "use --client-secret-file",
-		"--client-secret=" + canary: "use --client-secret-file",
-		"--password=" + canary:      "use --password-file",
-		"--slots":                   "flag needs an argument: --slots",
-		app + " stray":              `unexpected argument "stray"`,
+		"--pol-interval 5s":             "unknown flag --pol-interval: did you mean --poll-interval?",
+		"--slot=3":                      "unknown flag --slot: did you mean --slots?",
+		"--frobnicate":                  "unknown flag --frobnicate: --help lists the flags",
+		"--client-secret " + canary:     "use --client-secret-file",
+		"--client-secret=" + canary:     "use --client-secret-file",
+		"--password=" + canary:          "use --password-file",
+		"--cert-password " + canary:     "use --cert-password-file",
+		"--token-key=" + canary:         "use --token-key-file",
+		"--mailbox-token-key=" + canary: "use --mailbox-token-key-file",
+		"--thumbprint x":                "did you mean --cert-thumbprint?",
+		"--cert-thumprint x":            "did you mean --cert-thumbprint?",
+		"--room-config x":               "did you mean --rooms-config?",
+		"--certdir x":                   "did you mean --cert-dir?",
+		"--slots":                       "flag needs an argument: --slots",
+		app + " stray":                  `unexpected argument "stray"`,
 	} {
 		var w Worker
 		err := Load(args(line), world(nil, files), &w)

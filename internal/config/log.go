@@ -20,6 +20,7 @@ type Log struct {
 var levels = []string{"trace", "debug", "info", "warn", "error"}
 
 func (l *Log) declare(s *settings) {
+	s.group = groupLog
 	s.choice(&l.Level, "log-level", "info", levels, "least important messages to log")
 	s.choice(&l.Format, "log-format", "console", []string{"console", "json"}, "for people or for machines")
 }

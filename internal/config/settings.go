@@ -9,25 +9,34 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
-
-	"roomsync/internal/tokens"
 )
 
 // settings collects flags. They are kept as text until all are known, because pflag would stop at the first bad one.
 type settings struct {
-	fs     *pflag.FlagSet
-	env    Env
-	all    []*setting
-	faults Faults
+	fs       *pflag.FlagSet
+	env      Env
+	all      []*setting
+	group    string // of the flags that are added
+	faults   Faults
+	findings []Finding
+
+	roomsFile string // RoomsAppSettings.config, when it was read
+	roomsOpen bool   // everybody on the host can read or change it
 }
 
 // setting is one flag; it implements [pflag.Value].
 type setting struct {
 	name   string
 	kind   string // shown in --help
+	group  string // heading in --help
+	key    string // of RoomsAppSettings.config, "" when it has none
 	text   string
-	origin string // "--name" or "ROOMSYNC_NAME", "" for the default
+	plain  string // the default
+	why    string // for a value that was neither given nor is the default
+	origin string // where the text comes from: "--name", "ROOMSYNC_NAME", "FILE:LINE KEY"; "" for the default
 	hidden bool   // the value stays out of faults
+	faulty bool
+	secret *secret // when the flag names the file of one
 	parse  func(string) error
 }
 
@@ -36,14 +45,19 @@ func (v *setting) Type() string   { return v.kind }
 
 // Set implements [pflag.Value].
 func (v *setting) Set(s string) error {
-	v.text, v.origin = s, "--"+v.name
+	v.text, v.origin = s, flagName(v.name)
 	return nil
 }
+
+// rooms names the key of RoomsAppSettings.config that means the same as the flag.
+func (v *setting) rooms(key string) { v.key = key }
+
+func flagName(name string) string { return "--" + name }
 
 func newSettings(fs *pflag.FlagSet, env Env) *settings { return &settings{fs: fs, env: env} }
 
 func (s *settings) add(name, kind, standard, usage string, parse func(string) error) *setting {
-	v := &setting{name: name, kind: kind, text: standard, parse: parse}
+	v := &setting{name: name, kind: kind, group: s.group, text: standard, plain: standard, parse: parse}
 	f := s.fs.VarPF(v, name, "", usage)
 	if kind == "bool" {
 		f.NoOptDefVal = "true"
@@ -52,14 +66,28 @@ func (s *settings) add(name, kind, standard, usage string, parse func(string) er
 	return v
 }
 
-// finish takes what the environment has, parses everything and checks it.
+// finish takes what the environment and RoomsAppSettings.config have, parses everything and checks it.
 func (s *settings) finish(to Section) error {
 	for _, v := range s.all {
+		if v.text == "" && v.plain == "" {
+			v.origin = "" // an empty one is none
+		}
 		if e := EnvName(v.name); v.origin == "" && s.env.Getenv(e) != "" {
 			v.text, v.origin = s.env.Getenv(e), e
 		}
-		if err := v.parse(v.text); err != nil {
-			s.fault(v.name, err.Error())
+	}
+	var rooms map[string]roomsValue
+	if v := s.named("rooms-config"); v != nil && v.text != "" {
+		rooms = s.rooms(v.text)
+	}
+	for _, v := range s.all {
+		if r, ok := rooms[v.key]; ok && v.origin == "" {
+			s.take(v, r.where, r.text.Reveal(), r.problem)
+		} else {
+			s.take(v, v.origin, v.text, "")
+		}
+		if v.secret != nil {
+			v.secret.resolve(s, v, rooms)
 		}
 	}
 	to.check(s)
@@ -69,20 +97,48 @@ func (s *settings) finish(to Section) error {
 	return nil
 }
 
+// take gives a setting its value.
+func (s *settings) take(v *setting, origin, text, problem string) {
+	v.origin = origin
+	if origin != "" && origin != flagName(v.name) && origin != EnvName(v.name) {
+		v.hidden = true // somebody may have put the secret into the line of another key
+	}
+	if problem == "" {
+		v.text = text
+		if err := v.parse(text); err != nil {
+			problem = err.Error()
+		}
+	}
+	if problem != "" {
+		s.fault(v.name, problem)
+	}
+}
+
+// named is the setting of a flag, nil when there is none.
+func (s *settings) named(name string) *setting {
+	for _, v := range s.all {
+		if v.name == name {
+			return v
+		}
+	}
+	return nil
+}
+
 // fault notes a problem of a flag, unless that flag already has one.
 func (s *settings) fault(name, problem string) {
-	key := "--" + name
-	for _, v := range s.all {
-		if v.name != name {
-			continue
-		}
-		if v.origin != "" {
-			key = v.origin
-		}
-		if !v.hidden && v.origin != "" {
+	v, key := s.named(name), flagName(name)
+	v.faulty = true
+	if v.origin != "" {
+		key = v.origin
+		if !v.hidden {
 			key += fmt.Sprintf(" %q", v.text)
 		}
 	}
+	s.problem(key, problem)
+}
+
+// problem notes a problem, unless the same thing already has one.
+func (s *settings) problem(key, problem string) {
 	for _, f := range s.faults {
 		if f.Key == key {
 			return
@@ -91,14 +147,35 @@ func (s *settings) fault(name, problem string) {
 	s.faults = append(s.faults, Fault{key, problem})
 }
 
-// given reports whether a flag was given, on the command line or in the environment.
-func (s *settings) given(name string) bool {
-	for _, v := range s.all {
-		if v.name == name {
-			return v.origin != ""
-		}
+// missing notes that a flag was not given; one that was, and has no value all the same, has its fault already. Who uses
+// RoomsAppSettings.config is told of the key, too.
+func (s *settings) missing(name, what string) {
+	v := s.named(name)
+	if v.origin != "" {
+		return
 	}
-	return false
+	key := v.key
+	if v.secret != nil {
+		key = v.secret.key
+	}
+	if s.roomsFile != "" && key != "" {
+		v.faulty = true
+		s.problem(flagName(name)+" or "+key, "missing: "+what)
+		return
+	}
+	s.fault(name, "missing: "+what)
+}
+
+// given reports whether a flag has another value than by default, or was meant to have one.
+func (s *settings) given(name string) bool { return s.named(name).origin != "" }
+
+// from is where a setting comes from, for sentences: what was given, never the value.
+func (s *settings) from(name string) string {
+	v := s.named(name)
+	if v.origin == "" {
+		return flagName(name)
+	}
+	return v.origin
 }
 
 func (s *settings) str(p *string, name, kind, standard, usage string) *setting {
@@ -109,9 +186,9 @@ func (s *settings) str(p *string, name, kind, standard, usage string) *setting {
 	})
 }
 
-func (s *settings) boolean(p *bool, name string, standard bool, usage string) {
+func (s *settings) boolean(p *bool, name string, standard bool, usage string) *setting {
 	*p = standard
-	s.add(name, "bool", strconv.FormatBool(standard), usage, func(t string) error {
+	return s.add(name, "bool", strconv.FormatBool(standard), usage, func(t string) error {
 		b, err := strconv.ParseBool(strings.ToLower(t))
 		if err != nil {
 			return fmt.Errorf("must be true or false")
@@ -221,54 +298,4 @@ func insecure(t string) bool {
 	}
 	ip := net.ParseIP(u.Hostname())
 	return u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback())
-}
-
-// secret is a secret that stands in the file given by the flag name, or in the environment variable variable.
-type secret struct {
-	file     string
-	name     string
-	variable string
-	env      Env
-}
-
-func (s *settings) secret(p *secret, name, usage string) {
-	*p = secret{name: name, variable: EnvName(strings.TrimSuffix(name, "-file")), env: s.env}
-	s.str(&p.file, name, "file", "", usage)
-}
-
-// given reports whether there is a place where the secret ought to be.
-func (x *secret) given() bool {
-	return x.file != "" || x.env.Getenv != nil && x.env.Getenv(x.variable) != ""
-}
-
-// read returns the secret as it is now, without the line end that editors add.
-func (x *secret) read() (tokens.Secret, error) {
-	text := ""
-	if x.file != "" {
-		data, err := x.env.ReadSecret(x.file)
-		if err != nil {
-			return tokens.Secret{}, err
-		}
-		text = string(data)
-	} else if x.env.Getenv != nil {
-		text = x.env.Getenv(x.variable)
-	}
-	text = strings.TrimRight(strings.TrimPrefix(text, "\ufeff"), "\r\n")
-	switch {
-	case text == "":
-		return tokens.Secret{}, fmt.Errorf("there is no secret in it")
-	case strings.ContainsAny(text, "\r\n\x00"):
-		return tokens.Secret{}, fmt.Errorf("it has more than one line: it must hold the secret and nothing else")
-	}
-	return tokens.NewSecret(text), nil
-}
-
-// check notes why the secret cannot be had.
-func (x *secret) check(s *settings) {
-	if x.file != "" && s.env.Getenv(x.variable) != "" {
-		s.fault(x.name, "is given as well as "+x.variable+": give one of them")
-	}
-	if _, err := x.read(); err != nil {
-		s.fault(x.name, err.Error())
-	}
 }

@@ -30,6 +30,8 @@ type Extra struct {
 	StopTimeout time.Duration
 	// Dispatcher is told of the dispatcher before it runs.
 	Dispatcher func(*dispatcher.Dispatcher)
+	// Hangup makes a worker read its configuration anew at once, and sign in anew; optional. See [Hangup].
+	Hangup <-chan os.Signal
 }
 
 // Name makes a worker's name, unique in the fleet: host and six random letters.
@@ -59,7 +61,7 @@ func Worker(ctx context.Context, c config.Worker, log zerolog.Logger, x Extra) e
 	if retirement.Online(c.EWSURL) {
 		log.Warn().Msg(retirement.Notice(time.Now()))
 	}
-	cal, closeCalendar, err := Calendar(c.Exchange, c.Work)
+	cal, closeCalendar, err := reloading(c, log, x.Hangup)
 	if err != nil {
 		return config.Usage(err)
 	}
@@ -120,9 +122,14 @@ func run(ctx context.Context, log zerolog.Logger, http string, ready func() erro
 
 // Calendar makes the client for Exchange with the configured way to sign in. It sends nothing yet.
 func Calendar(c config.Exchange, w config.Work) (_ *ews.Client, closeIt func(), err error) {
+	client, _, closeIt, err := signIn(c, w)
+	return client, closeIt, err
+}
+
+func signIn(c config.Exchange, w config.Work) (_ *ews.Client, _ ews.Credentials, closeIt func(), err error) {
 	creds, closeIt, err := credentials(c)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	client, err := ews.New(ews.Options{
 		URL: c.EWSURL, Credentials: creds, Impersonate: c.Impersonation, AllowInsecure: c.AllowInsecure,
@@ -130,7 +137,7 @@ func Calendar(c config.Exchange, w config.Work) (_ *ews.Client, closeIt func(), 
 	})
 	if err != nil {
 		closeIt()
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	return client, closeIt, nil
+	return client, creds, closeIt, nil
 }

@@ -1,0 +1,99 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+)
+
+// Levels of findings.
+const (
+	LevelWarning = "warning" // somebody should mend it
+	LevelNote    = "note"    // somebody should know it
+)
+
+// Finding is something about a configuration that works and that its operator should know.
+type Finding struct {
+	Level   string `json:"level"`
+	About   string `json:"about"`   // the flag, variable or line; never with its value
+	Problem string `json:"problem"` // and what to do
+}
+
+func (s *settings) warn(about, problem string) {
+	s.findings = append(s.findings, Finding{LevelWarning, about, problem})
+}
+
+func (s *settings) note(about, problem string) {
+	s.findings = append(s.findings, Finding{LevelNote, about, problem})
+}
+
+// Findings are what an operator should know, in the order of the flags.
+func (e *Exchange) Findings() []Finding { return slices.Clone(e.findings) }
+
+// retirement is what Microsoft has announced for Exchange Web Services in Exchange Online.
+// https://techcommunity.microsoft.com/blog/exchange/retirement-of-exchange-web-services-in-exchange-online/3924440
+const retirement = "Microsoft switches Exchange Web Services off in Exchange Online, tenant by tenant since 2026-10-01 and for good on 2027-04-01 " +
+	"(on premises it stays). Until then an administrator keeps it on for this app with Set-OrganizationConfig -EwsEnabled $true -EwsAllowedAppIDs " +
+	"\"<this app's id, and all that are in the list already>\", which takes up to 24 hours; plan the move to a version that uses Microsoft Graph"
+
+// find notes what works and should be known.
+func (e *Exchange) find(s *settings) {
+	entra := !slices.Contains([]string{"", AuthBasic, AuthNTLM}, e.Auth)
+	if s.roomsOpen && e.fromRooms() {
+		s.warn(s.roomsFile, "can be read or changed by everybody on this host, and holds a secret: chmod 0640, or give the secret in a file of its own")
+	}
+	if e.online() {
+		s.note(s.from("ews-url"), retirement)
+	}
+	if entra && !e.online() && !e.local() {
+		s.warn(s.from("ews-url"), fmt.Sprintf("is no host of Exchange Online, yet is sent access tokens for it (--auth %s): give --auth basic or ntlm for a server on premises", e.Auth))
+	}
+	if e.Auth == AuthDelegated {
+		s.warn(s.from("password-file"), "delegated access fails as soon as Entra demands a second factor of the service user or a conditional access policy meets it, "+
+			"and Microsoft advises against it: sign in as an app with a certificate, and limit its mailboxes by RBAC for Applications")
+	}
+	if e.AllowInsecure {
+		s.warn(s.from("allow-insecure"), "permits plain http to other hosts: credentials can be read on the way")
+	}
+	if entra && !e.tokenKeys.given() {
+		s.note(s.from("token-key-file"), "without it each worker asks Entra for tokens of its own; that is fine for some ten of them")
+	}
+	e.unused(s)
+}
+
+// fromRooms reports whether a secret comes from RoomsAppSettings.config.
+func (e *Exchange) fromRooms() bool {
+	return !e.clientSecret.value.IsZero() || !e.password.value.IsZero()
+}
+
+// unused notes credentials that were given and that this way to sign in does not need.
+func (e *Exchange) unused(s *settings) {
+	if e.Auth == "" {
+		return
+	}
+	why := fmt.Sprintf("is not used by this worker, which signs in by %s", e.Auth)
+	for _, c := range e.credentials(s) {
+		if c.auth != e.Auth {
+			s.note(s.from(c.name), why)
+		}
+	}
+	user := slices.Contains([]string{AuthDelegated, AuthBasic, AuthNTLM}, e.Auth)
+	if e.Username != "" && !user {
+		s.note(s.from("username"), why)
+	}
+	if user && e.Auth != AuthDelegated && e.AppID != "" {
+		s.note(s.from("app-id"), why)
+	}
+	if e.CertDir != "" && e.Auth != AuthCertificate {
+		s.note(s.from("cert-dir"), why)
+	}
+}
+
+var guid = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+
+// looksLikeID warns of the usual mistake with client secrets; Entra would only say that it is wrong (AADSTS7000215).
+func looksLikeID(s *settings, secret string) {
+	if guid.MatchString(secret) {
+		s.warn(s.from("client-secret-file"), "looks like the secret's ID: give its value, which Entra shows only when it is made")
+	}
+}

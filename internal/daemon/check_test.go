@@ -1,0 +1,88 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"roomsync/internal/config"
+	"roomsync/internal/exchangesim"
+)
+
+func TestCheckSignIn(t *testing.T) {
+	sim, err := exchangesim.New(exchangesim.Options{Seed: 1, Mailboxes: 2, Items: 3, BusyShare: exchangesim.NoBusyShare, Magic: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := httptest.NewServer(sim.Handler())
+	defer srv.Close()
+	const mailbox = "user0001@contoso.example"
+	app := "--tenant-id sim-tenant --app-id sim-app --authority-url " + srv.URL
+	tests := map[string]struct {
+		args, secret, password, mailbox string
+		want                            []string // the steps: ok or failed, and parts of what is said and to be done
+	}{
+		"token only":       {app, "sim-secret", "", "", []string{"ok access token: given by " + srv.URL}},
+		"mailbox":          {app, "sim-secret", "", mailbox, []string{"ok access token", "ok calendar of " + mailbox + ": can be read; it holds "}},
+		"wrong secret":     {app, canary, "", mailbox, []string{"failed access token: no access token (invalid_client, AADSTS7000215, HTTP 401)|the client secret is wrong"}},
+		"wrong app":        {app + " --app-id other", "sim-secret", "", "", []string{"failed access token: no access token (unauthorized_client, AADSTS700016|check --app-id"}},
+		"no such mailbox":  {app, "sim-secret", "", "nobody@contoso.example", []string{"ok access", "failed calendar of nobody@contoso.example: GetFolder: ErrorNonExistentMailbox|no such mailbox"}},
+		"basic":            {"--username svc@contoso.example", "", "simulated", mailbox, []string{"ok calendar of " + mailbox}},
+		"basic, untried":   {"--username svc@contoso.example", "", "simulated", "", []string{"ok sign-in: not tried|--mailbox"}},
+		"wrong password":   {"--username svc@contoso.example", "", canary, mailbox, []string{"failed calendar of " + mailbox + ": GetFolder: http (HTTP 401)|the server refuses the service user"}},
+		"may not act":      {"--username user0002@contoso.example", "", "simulated", mailbox, []string{"failed calendar of " + mailbox + ": GetFolder: ErrorImpersonateUserDenied|ApplicationImpersonation"}},
+		"no right":         {"--username user0002@contoso.example --impersonation=false", "", "simulated", mailbox, []string{"failed calendar of " + mailbox + ": GetFolder: Error|no right on this calendar"}},
+		"Entra elsewhere":  {"--tenant-id t --app-id a --authority-url http://127.0.0.1:1", "sim-secret", "", "", []string{"failed access token: no access token: dial tcp 127.0.0.1:1|reaches the authority"}},
+		"denied by policy": {app, "sim-secret", "", "denied@contoso.example", []string{"ok access token", "failed calendar of denied@contoso.example"}},
+	}
+	for name, tt := range tests {
+		var c config.Worker
+		env := config.Env{Getenv: func(n string) string {
+			return map[string]string{"ROOMSYNC_CLIENT_SECRET": tt.secret, "ROOMSYNC_PASSWORD": tt.password}[n]
+		}}
+		if err := config.Load(strings.Fields("--ews-url "+srv.URL+exchangesim.EWSPath+" "+tt.args), env, &c); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		r, err := CheckSignIn(t.Context(), c.Exchange, tt.mailbox)
+		if err != nil || len(r.Steps) != len(tt.want) {
+			t.Errorf("%s: %v, %+v", name, err, r)
+			continue
+		}
+		for i, want := range tt.want {
+			verdict, rest, _ := strings.Cut(want, " ")
+			said, do, _ := strings.Cut(rest, "|")
+			s := r.Steps[i]
+			if s.OK != (verdict == "ok") || !strings.HasPrefix(s.Name+": "+s.Said, said) || !strings.Contains(s.Do, do) || !s.OK && s.Do == "" {
+				t.Errorf("%s: %+v, want %q", name, s, want)
+			}
+		}
+		if data, err := json.Marshal(r); err != nil || strings.Contains(string(data), canary) || !strings.Contains(string(data), `"tookMs":`) {
+			t.Errorf("%s: %v, %s", name, err, data)
+		}
+	}
+}
+
+// Somebody is waiting: a server that says nothing does not hold the command for a minute.
+func TestCheckSignIn_NoAnswer(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	var c config.Worker
+	env := config.Env{Getenv: func(n string) string { return map[string]string{"ROOMSYNC_CLIENT_SECRET": canary}[n] }}
+	url := "http://" + l.Addr().String()
+	if err := config.Load([]string{"--tenant-id=t", "--app-id=a", "--authority-url=" + url, "--ews-url=" + url}, env, &c); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	r, err := CheckSignIn(ctx, c.Exchange, "")
+	if err != nil || r.OK() || len(r.Steps) != 1 || !strings.Contains(r.Steps[0].Said, "gave no answer within") || !strings.Contains(r.Steps[0].Do, "proxy or firewall") {
+		t.Errorf("%v, %+v", err, r)
+	}
+}
