@@ -30,7 +30,7 @@ var allowed = map[string][]string{
 	"internal/throttle":     {"internal/jobs"},
 	// assemble
 	"internal/config":     {"events", "internal/tokens"},
-	"internal/ops":        {"events", "internal/jobs", "internal/bus"},
+	"internal/ops":        {"events", "internal/jobs", "internal/bus", "internal/calsync"},
 	"internal/dispatcher": {"events", "internal/jobs", "internal/bus", "internal/ops"},
 	"internal/worker":     {"events", "internal/jobs", "internal/bus", "internal/calsync", "internal/tokens", "internal/throttle", "internal/ops"},
 	"internal/daemon":     {"internal/config", "internal/bus", "internal/dispatcher", "internal/worker", "internal/ews", "internal/tokens", "internal/tokens/entra", "internal/jobs", "internal/ops"},
@@ -44,7 +44,7 @@ var allowed = map[string][]string{
 	"cmd/demo":        {"events", "internal/…"},
 	"cmd/dispatcher":  {"internal/config", "internal/daemon"},
 	"cmd/worker":      {"internal/config", "internal/daemon"},
-	"cmd/roomsync":    {"events", "internal/config", "internal/daemon", "internal/bus", "internal/ops", "internal/dispatcher", "internal/worker", "internal/tokens/entra", "internal/tokens", "internal/ews", "internal/jobs"},
+	"cmd/roomsync":    {"events", "internal/config", "internal/daemon", "internal/bus", "internal/ops", "internal/ops/…", "internal/dispatcher", "internal/worker", "internal/tokens/entra", "internal/tokens", "internal/ews", "internal/jobs", "internal/calsync"},
 	".ci/summary":     {},
 }
 

@@ -67,7 +67,7 @@ const (
 	ewsOff   = "Get-CASMailbox ADDRESS | fl Ews*; Get-OrganizationConfig -RetrieveEwsOperationAccessPolicy | fl Ews* (EwsEnabled must not be False, and where it is True EwsAllowedAppIDs must name APPID)"
 	license  = "a mailbox with only a Kiosk, F1 or F3 license has no EWS"
 	late     = "changes act after 1 to 24 hours"
-	folder   = "Get-MailboxFolderPermission -Identity ADDRESS:\\Calendar; Add-MailboxFolderPermission -Identity ADDRESS:\\Calendar -User SERVICEUSER -AccessRights Editor (the folder's name is in the mailbox's language; ROOMS needs Editor on \\Deleted Items and \\Drafts too). To a delegate, Exchange says \"not found\" when rights are missing; nothing in ROOMS is deleted because of it"
+	folder   = "Get-MailboxFolderPermission -Identity ADDRESS:\\Calendar; Add-MailboxFolderPermission -Identity ADDRESS:\\Calendar -User SERVICEUSER -AccessRights Editor (the folder's name is in the mailbox's language, and ROOMS needs Editor on \\Deleted Items and \\Drafts too); to a delegate, Exchange says \"not found\" when rights are missing; nothing in ROOMS is deleted because of it"
 	imperson = "Get-ManagementRoleAssignment -Role ApplicationImpersonation -GetEffectiveUsers; New-ManagementRoleAssignment -Role ApplicationImpersonation -User SERVICEUSER -CustomRecipientWriteScope <scope>"
 	noRole   = "Exchange Online has no ApplicationImpersonation role any more: sign in as an app, or say --impersonation=false and give the service user rights in each calendar (Add-MailboxFolderPermission -Identity ADDRESS:\\Calendar -User SERVICEUSER -AccessRights Editor)"
 	nothing  = "nothing in ROOMS is deleted because of this"
