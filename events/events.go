@@ -181,38 +181,6 @@ type Attendee struct {
 	Response string `json:"response,omitempty"` // unknown, organizer, tentative, accept, decline, noResponseReceived
 }
 
-// AccessDenied says that Exchange refuses a mailbox. Sent once when it begins. Data of [TypeAccessDenied].
-type AccessDenied struct {
-	Mailbox   string    `json:"mailbox"`
-	Since     time.Time `json:"since"`
-	Operation string    `json:"operation"`
-	Status    int       `json:"httpStatus,omitempty"`
-	Code      string    `json:"code,omitempty"` // Exchange's ResponseCode; absent when it gave none
-	Hint      string    `json:"hint"`           // for an operator
-	NextCheck time.Time `json:"nextCheck"`
-	Extra     Extra     `json:"-"`
-}
-
-// AccessRestored says that a refused mailbox can be read again. Data of [TypeAccessRestored].
-type AccessRestored struct {
-	Mailbox string    `json:"mailbox"`
-	Since   time.Time `json:"since"` // when the refusal had begun
-	Until   time.Time `json:"until"`
-	Checks  int       `json:"checks"` // how often access was tried in between
-	Extra   Extra     `json:"-"`
-}
-
-// MailboxBlocked says that a mailbox cannot be synchronized until somebody acts. Data of [TypeMailboxBlocked].
-type MailboxBlocked struct {
-	Mailbox   string    `json:"mailbox"`
-	Since     time.Time `json:"since"`
-	Operation string    `json:"operation"`
-	Code      string    `json:"code,omitempty"`
-	Hint      string    `json:"hint"`
-	NextCheck time.Time `json:"nextCheck"`
-	Extra     Extra     `json:"-"`
-}
-
 // SyncCompleted says that a first synchronization, or one from nothing, is complete: what was not named since it
 // began does not exist in the window. Data of [TypeSyncCompleted].
 type SyncCompleted struct {

@@ -135,6 +135,18 @@ func (v *MailboxBlocked) UnmarshalJSON(data []byte) error {
 }
 
 // MarshalJSON implements [json.Marshaler].
+func (v Evidence) MarshalJSON() ([]byte, error) {
+	type plain Evidence
+	return encode[Evidence](plain(v), v.Extra)
+}
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (v *Evidence) UnmarshalJSON(data []byte) error {
+	type plain Evidence
+	return decode[Evidence](data, (*plain)(v), &v.Extra)
+}
+
+// MarshalJSON implements [json.Marshaler].
 func (v SyncCompleted) MarshalJSON() ([]byte, error) {
 	type plain SyncCompleted
 	return encode[SyncCompleted](plain(v), v.Extra)

@@ -182,14 +182,34 @@ func goldenStates() []goldenValue {
 		{"access-denied.code", TypeAccessDenied, AccessDenied{Mailbox: room, Since: since, Operation: "SyncFolderItems", Status: 200, Code: "ErrorImpersonateUserDenied",
 			Hint: "let the service account impersonate this mailbox", NextCheck: next}},
 		{"access-denied.http", TypeAccessDenied, AccessDenied{Mailbox: room, Since: since, Operation: "SyncFolderItems", Status: 403,
-			Hint: "Exchange gave no reason: look at EWSEnabled, EwsAllowedAppIDs, the licence and the application access policy", NextCheck: next}},
+			Hint: "Exchange gave no reason: look at EWSEnabled, EwsAllowedAppIDs, the licence and the application access policy", NextCheck: next,
+			Scope: ScopeMailbox, Reason: RefusedForbidden, Evidence: goldenEvidence(since), FirstSeen: since, LastSeen: since}},
+		{"access-denied.tenant", TypeAccessDenied, AccessDenied{Mailbox: room, Since: since, Operation: "SyncFolderItems", Status: 403,
+			Hint: "many mailboxes at once: look at EwsEnabled of the organization", NextCheck: since.Add(time.Minute), Scope: ScopeTenant,
+			Reason: RefusedForbidden, Evidence: goldenEvidence(since), FirstSeen: since, LastSeen: since, Refused: 5, Observed: 9}},
+		{"access-denied.permission", TypeAccessDenied, AccessDenied{Mailbox: room, Since: since, Operation: "SyncFolderItems", Status: 403,
+			Hint: "grant the app its permission", NextCheck: since.Add(time.Minute), Scope: ScopeApp, Reason: RefusedPermission,
+			Evidence:  &Evidence{Operation: "SyncFolderItems", Status: 403, Diagnostics: "2000008", RequestID: "9c1f0f6e-5a51-4b1e-9d7d-000000000043", At: since},
+			FirstSeen: since, LastSeen: since, Refused: 1, Observed: 1}},
 		{"access-restored.policy", TypeAccessRestored, AccessRestored{Mailbox: room, Since: since, Until: next, Checks: 2}},
+		{"access-restored.partial", TypeAccessRestored, AccessRestored{Mailbox: room, Since: since, Until: next, Checks: 1, Scope: ScopeTenant,
+			Reason: RefusedForbidden, Evidence: goldenEvidence(next), FirstSeen: since, LastSeen: next, Partial: true}},
 		{"mailbox-blocked.missing", TypeMailboxBlocked, MailboxBlocked{Mailbox: room, Since: since, Operation: "SyncFolderItems", Code: "ErrorNonExistentMailbox",
 			Hint: "no such mailbox: correct the address or remove it", NextCheck: next}},
+		{"mailbox-blocked.disabled", TypeMailboxBlocked, MailboxBlocked{Mailbox: room, Since: since, Operation: "SyncFolderItems", Code: "ErrorAccountDisabled",
+			Hint: "the account is disabled", NextCheck: next, Scope: ScopeMailbox, Reason: RefusedDisabled,
+			Evidence: &Evidence{Operation: "SyncFolderItems", Status: 200, Code: "ErrorAccountDisabled", RequestID: "a7e1", At: since}, FirstSeen: since, LastSeen: since}},
 		{"sync-completed.initial", TypeSyncCompleted, SyncCompleted{Mailbox: room, Reason: ReasonInitial, Window: year, Items: 128, Started: since}},
 		{"sync-completed.resync", TypeSyncCompleted, SyncCompleted{Mailbox: room, Reason: ReasonResync, Window: year, Started: since, Extra: Extra{"attempts": json.RawMessage(`2`)}}},
 		{"mailbox.minimal", SchemaMailbox, Mailbox{Address: room, Mode: ModeO365Pull, Enabled: true}},
 		{"mailbox.full", SchemaMailbox, Mailbox{Address: room, Mode: ModeExchange2016, URL: "https://exchange01.contoso.example/EWS/Exchange.asmx", Folder: "AQMkADA=",
 			Fields: []string{}, PastDays: 1, FutureDays: 90, Extra: Extra{"group": json.RawMessage(`"pilot"`)}}},
+	}
+}
+
+func goldenEvidence(at time.Time) *Evidence {
+	return &Evidence{
+		Operation: "SyncFolderItems", Status: 403, RequestID: "9c1f0f6e-5a51-4b1e-9d7d-000000000042",
+		ServerRequestID: "2b1c7a8e-0d3f-4a57-9a55-1e0c8d1f3b11", At: at, Extra: Extra{"backEnd": json.RawMessage(`"ZR0P278MB0001"`)},
 	}
 }

@@ -23,6 +23,8 @@ func (t tool) root() *cobra.Command {
 	mailboxes.AddCommand(t.list(), t.importCSV(), t.set(), t.remove(), t.sync())
 	events := &cobra.Command{Use: "events", Short: "what ROOMS is told"}
 	events.AddCommand(t.tail())
-	root.AddCommand(mailboxes, events, t.setup(), t.config(), version())
+	access := &cobra.Command{Use: "access", Short: "what Exchange lets us do"}
+	access.AddCommand(t.accessCheck())
+	root.AddCommand(mailboxes, events, access, t.setup(), t.config(), version())
 	return root
 }

@@ -38,6 +38,16 @@ type Reader interface {
 
 	// Masters reads the recurring master of each of the given occurrences in full, one result for each.
 	Masters(ctx context.Context, t Target, occurrenceIDs []string) ([]Result, error)
+
+	// Rights asks what we may do in the calendar: the cheapest question that shows whether it is there for us.
+	Rights(ctx context.Context, t Target) (Rights, error)
+}
+
+// Rights is what a server says that we may do in a calendar.
+type Rights struct {
+	Told   bool // the server says what we may do; else the calendar is there, and nothing more is known
+	Read   bool // read what is in it
+	Create bool // put appointments into it
 }
 
 // Window is a half-open span of time, From <= t < To.

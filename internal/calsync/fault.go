@@ -19,6 +19,8 @@ type Fault struct {
 	Diagnostics string        // x-ms-diagnostics, without its free text: "2000008;reason=…" is "2000008"
 	Claims      string        // claims challenge of a 401, "" when there was none
 	RequestID   string        // our client-request-id, to find the call in both logs
+	// ServerRequestID is the request-id that Exchange gave the call, "" without one.
+	ServerRequestID string
 
 	// Unknown says that the request may have taken effect: no complete answer came back.
 	Unknown bool
@@ -35,8 +37,10 @@ const (
 	FaultHTTP      FaultKind = "http"      // a status without a usable SOAP body
 	FaultTransport FaultKind = "transport" // connection refused, reset, cut, timed out
 	FaultTLS       FaultKind = "tls"       // certificate or handshake
+	FaultHTML      FaultKind = "html"      // a web page on HTTP 200: a sign-in or a proxy answers in Exchange's place
 	FaultMalformed FaultKind = "malformed" // an answer that is not what the protocol allows
 	FaultOversize  FaultKind = "oversize"  // an answer larger than we accept
+	FaultRights    FaultKind = "rights"    // an answer that says we may not read: a success that is a refusal
 	FaultToken     FaultKind = "token"     // no access token to be had; Code is the OAuth error field
 )
 

@@ -44,6 +44,7 @@ type exchange struct {
 	call     call
 	template *http.Request
 	id       string
+	serverID string
 
 	answer  bytes.Buffer
 	scanner soap.Scanner
@@ -55,7 +56,7 @@ var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 const maxKept = 4 << 20
 
 func (x *exchange) release() {
-	x.client, x.call, x.template = nil, call{}, nil
+	x.client, x.call, x.template, x.serverID = nil, call{}, nil, ""
 	if x.answer.Cap() > maxKept {
 		x.answer = bytes.Buffer{}
 	}
@@ -118,7 +119,7 @@ func (x *exchange) attempt(ctx context.Context, repeated bool) (again bool, err 
 	w := newWatchdog(ctx)
 	defer w.stop()
 
-	x.id = x.client.requestID()
+	x.id, x.serverID = x.client.requestID(), ""
 	r := x.template.WithContext(w.ctx)
 	r.Header = x.header(accompanying.Fence)
 	generation, err := creds.Apply(ctx, r) // a wait for a token is not the server's time
@@ -136,6 +137,7 @@ func (x *exchange) attempt(ctx context.Context, repeated bool) (again bool, err 
 	}
 	defer resp.Body.Close()
 	w.answered()
+	x.serverID = serverID(resp.Header.Get("Request-Id"))
 
 	readErr := x.read(w.body(resp.Body), resp.Header)
 	if resp.StatusCode != http.StatusUnauthorized {
@@ -155,7 +157,8 @@ func (x *exchange) attempt(ctx context.Context, repeated bool) (again bool, err 
 // judge makes an error of an answer, or decodes it. The status alone decides nothing: Exchange reports errors on
 // 200 and on 500, and sends results on 200 only.
 func (x *exchange) judge(resp *http.Response, readErr error) error {
-	isXML := strings.Contains(strings.ToLower(resp.Header.Get("Content-Type")), "xml")
+	kind := strings.ToLower(resp.Header.Get("Content-Type"))
+	isXML := strings.Contains(kind, "xml")
 	ok := resp.StatusCode == http.StatusOK
 	switch {
 	case !ok && (readErr != nil || !isXML):
@@ -166,8 +169,10 @@ func (x *exchange) judge(resp *http.Response, readErr error) error {
 		return x.unusable(resp, calsync.FaultMalformed, readErr)
 	case readErr != nil:
 		return x.transportFault(readErr)
+	case strings.Contains(kind, "html"):
+		return x.unusable(resp, calsync.FaultHTML, errors.New("a web page in place of an answer: a proxy or a sign-in stands between us and Exchange"))
 	case !isXML:
-		return x.unusable(resp, calsync.FaultMalformed, errors.New("the answer is not XML: a proxy or a login page may have given it"))
+		return x.unusable(resp, calsync.FaultMalformed, errors.New("the answer is not XML"))
 	}
 	fault, err := x.decode(resp)
 	switch {

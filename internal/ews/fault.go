@@ -19,7 +19,7 @@ import (
 )
 
 func (x *exchange) fault(kind calsync.FaultKind) *calsync.Fault {
-	return &calsync.Fault{Operation: x.call.op.name, Kind: kind, RequestID: x.id}
+	return &calsync.Fault{Operation: x.call.op.name, Kind: kind, RequestID: x.id, ServerRequestID: x.serverID}
 }
 
 // tokenFault reports that the request could not be given credentials.
@@ -168,6 +168,16 @@ func retryAfter(value string, now time.Time) time.Duration {
 		return 0
 	}
 	return max(0, at.Sub(now))
+}
+
+// serverID is a request-id header, "" for what does not look like one: it goes into logs and events.
+func serverID(header string) string {
+	if len(header) > 64 || strings.ContainsFunc(header, func(r rune) bool {
+		return r != '-' && (r < '0' || r > '9') && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z')
+	}) {
+		return ""
+	}
+	return header
 }
 
 // diagnostics returns the number that an x-ms-diagnostics header starts with, "" when it starts with none.

@@ -15,6 +15,13 @@ type Folder struct {
 	Name          string // as shown to people, in the mailbox's language
 	Class         string // "IPF.Appointment" for calendars
 	Items         int    // how many it holds
+	Rights        calsync.Rights
+}
+
+// Rights implements calsync.Reader by GetFolder.
+func (c *Client) Rights(ctx context.Context, t calsync.Target) (calsync.Rights, error) {
+	f, err := c.GetFolder(ctx, t)
+	return f.Rights, err
 }
 
 // GetFolder reads the target's calendar folder. It is the cheapest question that shows whether a mailbox is there
@@ -45,7 +52,7 @@ func (c *Client) GetFolder(ctx context.Context, t calsync.Target) (Folder, error
 
 func (r *request) getFolder(folder string) {
 	r.raw(`<m:GetFolder><m:FolderShape><t:BaseShape>Default</t:BaseShape><t:AdditionalProperties>` +
-		`<t:FieldURI FieldURI="folder:FolderClass"/></t:AdditionalProperties></m:FolderShape><m:FolderIds>`)
+		`<t:FieldURI FieldURI="folder:FolderClass"/><t:FieldURI FieldURI="folder:EffectiveRights"/></t:AdditionalProperties></m:FolderShape><m:FolderIds>`)
 	r.folder(folder)
 	r.raw(`</m:FolderIds></m:GetFolder>`)
 }
@@ -85,7 +92,28 @@ func (m *message) folderProperties() Folder {
 			folder.Name = m.String()
 		case "TotalCount":
 			folder.Items, _ = m.Int()
+		case "EffectiveRights":
+			folder.Rights = m.effectiveRights()
 		}
 	}
 	return folder
+}
+
+// effectiveRights reads what the caller may do. Of a folder, Modify and Delete are about the folder itself.
+//
+// Microsoft: https://learn.microsoft.com/exchange/client-developer/web-service-reference/effectiverights
+func (m *message) effectiveRights() calsync.Rights {
+	rights := calsync.Rights{Told: true}
+	for d := m.Depth(); m.Child(d); {
+		if m.Space() != soap.NSTypes {
+			continue
+		}
+		switch string(m.Local()) {
+		case "Read":
+			rights.Read, _ = soap.ParseBool(m.Bytes())
+		case "CreateContents":
+			rights.Create, _ = soap.ParseBool(m.Bytes())
+		}
+	}
+	return rights
 }

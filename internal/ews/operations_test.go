@@ -245,10 +245,11 @@ func TestListPassesOtherFaultsOn(t *testing.T) {
 }
 
 func TestGetFolder(t *testing.T) {
-	c, requests := scripted(t, success("GetFolder", `<m:Folders><t:CalendarFolder><t:FolderId Id="F=" ChangeKey="k"/><t:FolderClass>IPF.Appointment</t:FolderClass><t:DisplayName>Kalender</t:DisplayName><t:TotalCount>17</t:TotalCount></t:CalendarFolder></m:Folders>`),
+	c, requests := scripted(t, success("GetFolder", `<m:Folders><t:CalendarFolder><t:FolderId Id="F=" ChangeKey="k"/><t:FolderClass>IPF.Appointment</t:FolderClass><t:DisplayName>Kalender</t:DisplayName><t:TotalCount>17</t:TotalCount>`+
+		`<t:EffectiveRights><t:CreateAssociated>false</t:CreateAssociated><t:CreateContents>true</t:CreateContents><t:CreateHierarchy>false</t:CreateHierarchy><t:Delete>false</t:Delete><t:Modify>false</t:Modify><t:Read>1</t:Read><t:ViewPrivateItems>false</t:ViewPrivateItems></t:EffectiveRights></t:CalendarFolder></m:Folders>`),
 		failure("GetFolder", ErrorAccessDenied, "Access is denied.", "<m:Folders/>"), success("GetFolder", "<m:Folders/>"))
 	got, err := c.GetFolder(t.Context(), mailbox)
-	if want := (Folder{"F=", "k", "Kalender", "IPF.Appointment", 17}); err != nil || got != want {
+	if want := (Folder{"F=", "k", "Kalender", "IPF.Appointment", 17, calsync.Rights{Told: true, Read: true, Create: true}}); err != nil || got != want {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if !strings.Contains((*requests)[0], `<t:DistinguishedFolderId Id="calendar"><t:Mailbox><t:EmailAddress>`+mailbox.Address) {

@@ -1,5 +1,7 @@
 package jobs
 
+import "roomsync/events"
+
 // verdicts writes every ResponseCode down whose meaning for a calendar client is known, with its verdict. A code
 // that stands nowhere is transient with few tries. The classes follow Microsoft's reference,
 // https://learn.microsoft.com/exchange/client-developer/web-service-reference/responsecode.
@@ -7,18 +9,19 @@ var verdicts = func() map[string]Verdict {
 	m := map[string]Verdict{}
 	for _, line := range codesByVerdict {
 		for _, c := range line.codes {
-			m[c] = Verdict{Class: line.class, Scope: line.scope}
+			m[c] = Verdict{Class: line.class, Scope: line.scope, Reason: line.reason}
 		}
 	}
 	return m
 }()
 
 var codesByVerdict = []struct {
-	class Class
-	scope Scope
-	codes []string
+	class  Class
+	scope  Scope
+	reason string
+	codes  []string
 }{
-	{Throttled, ScopeMailbox, []string{
+	{Throttled, ScopeMailbox, "", []string{
 		"ErrorServerBusy",
 		"ErrorExceededConnectionCount",
 		"ErrorExceededFindCountLimit",
@@ -29,7 +32,7 @@ var codesByVerdict = []struct {
 		"ErrorSubmissionQuotaExceeded",
 		"ErrorExceededSubscriptionCount",
 	}},
-	{Transient, ScopeMailbox, []string{
+	{Transient, ScopeMailbox, "", []string{
 		"ErrorInternalServerTransientError",
 		"ErrorInternalServerError",
 		"ErrorADUnavailable",
@@ -59,7 +62,7 @@ var codesByVerdict = []struct {
 		"ErrorWrongServerVersion",
 		"ErrorRequestAborted",
 	}},
-	{Resync, ScopeMailbox, []string{
+	{Resync, ScopeMailbox, "", []string{
 		"ErrorInvalidSyncStateData",
 		"ErrorSyncFolderNotFound",
 		"ErrorInvalidWatermark",
@@ -75,7 +78,7 @@ var codesByVerdict = []struct {
 		"ErrorSubscriptionAccessDenied",
 		"ErrorInvalidIdMalformedEwsLegacyIdFormat",
 	}},
-	{ItemConflict, ScopeItem, []string{
+	{ItemConflict, ScopeItem, "", []string{
 		"ErrorIrresolvableConflict",
 		"ErrorStaleObject",
 		"ErrorChangeKeyRequiredForWriteOperations",
@@ -112,54 +115,76 @@ var codesByVerdict = []struct {
 		"ErrorMessageSizeExceeded",
 		"ErrorDataSizeLimitExceeded",
 	}},
-	{Blocked, ScopeMailbox, []string{
+	{Blocked, ScopeMailbox, events.RefusedMissing, []string{
 		"ErrorNonExistentMailbox",
 		"ErrorMailRecipientNotFound",
 		"ErrorInvalidUserPrincipalName",
 		"ErrorInvalidUserSid",
-		"ErrorNonPrimarySmtpAddress",
-		"ErrorAccountDisabled",
-		"ErrorMailboxConfiguration",
-		"ErrorInvalidLicense",
-		"ErrorNoCalendar",
-		"ErrorFolderCorrupt",
-		"ErrorInvalidSecurityDescriptor",
-		"ErrorQuotaExceeded",
-		"ErrorMessagePerFolderCountReceiveQuotaExceeded",
-		"ErrorMissingEmailAddress",
-		"ErrorDuplicateLegacyDistinguishedName",
-		"ErrorFolderNotFound",
-		"ErrorParentFolderNotFound",
 		"ErrorMissingExchangePrincipal",
 		"ErrorCannotFindUser",
 	}},
-	{Blocked, ScopeCredential, []string{
+	{Blocked, ScopeMailbox, events.RefusedAddress, []string{
+		"ErrorNonPrimarySmtpAddress",
+	}},
+	{Blocked, ScopeMailbox, events.RefusedDisabled, []string{
+		"ErrorAccountDisabled",
+	}},
+	{Blocked, ScopeMailbox, events.RefusedLicense, []string{
+		"ErrorInvalidLicense",
+	}},
+	{Blocked, ScopeMailbox, events.RefusedFolder, []string{
+		"ErrorFolderNotFound",
+		"ErrorParentFolderNotFound",
+		"ErrorNoCalendar",
+	}},
+	{Blocked, ScopeMailbox, events.RefusedFull, []string{
+		"ErrorQuotaExceeded",
+		"ErrorMessagePerFolderCountReceiveQuotaExceeded",
+	}},
+	{Blocked, ScopeMailbox, events.RefusedServiceMailbox, []string{
+		"ErrorMissingEmailAddress",
+	}},
+	{Blocked, ScopeMailbox, events.RefusedMailbox, []string{
+		"ErrorMailboxConfiguration",
+		"ErrorFolderCorrupt",
+		"ErrorInvalidSecurityDescriptor",
+		"ErrorDuplicateLegacyDistinguishedName",
+	}},
+	{Blocked, ScopeTenant, events.RefusedOrganization, []string{
 		"ErrorOrganizationAccessBlocked",
 	}},
-	{Denied, ScopeMailbox, []string{
+	{Denied, ScopeMailbox, events.RefusedAccess, []string{
 		"ErrorAccessDenied",
 		"ErrorCreateItemAccessDenied",
 		"ErrorCreateSubfolderAccessDenied",
-		"ErrorImpersonateUserDenied",
 		"ErrorNoFreeBusyAccess",
 		"ErrorSendAsDenied",
-		"ErrorNotDelegate",
-		"ErrorDelegateNoUser",
-		"ErrorSubscriptionDelegateAccessNotSupported",
 		"ErrorTokenSerializationDenied",
 	}},
-	{Denied, ScopeCredential, []string{
+	{Denied, ScopeMailbox, events.RefusedImpersonation, []string{
+		"ErrorImpersonateUserDenied",
+	}},
+	{Denied, ScopeApp, events.RefusedImpersonating, []string{
 		"ErrorImpersonationDenied",
 	}},
-	{Credentials, ScopeCredential, []string{
+	{Denied, ScopeMailbox, events.RefusedFolderRights, []string{
+		"ErrorNotDelegate",
+		"ErrorDelegateNoUser",
+	}},
+	{Denied, ScopeMailbox, events.RefusedDelegate, []string{
+		"ErrorSubscriptionDelegateAccessNotSupported",
+	}},
+	{Credentials, ScopeCredential, events.RefusedPasswordExpired, []string{
 		"ErrorPasswordExpired",
 		"ErrorPasswordChangeRequired",
+	}},
+	{Credentials, ScopeCredential, events.RefusedSignIn, []string{
 		"ErrorInvalidAuthorizationContext",
 		"ErrorInvalidClientSecurityContext",
 		"ErrorCallerIsInvalidADAccount",
 		"ErrorInvalidCrossForestCredentials",
 	}},
-	{Bug, ScopeMailbox, []string{
+	{Bug, ScopeMailbox, "", []string{
 		"ErrorSchemaValidation",
 		"ErrorInvalidRequest",
 		"ErrorInvalidServerVersion",
@@ -224,7 +249,6 @@ var codesByVerdict = []struct {
 // fewTries are the codes and kinds that are called transient because they often are, yet stay for ever when they are not.
 var fewTries = map[string]bool{
 	"ErrorInternalServerError": true,
-	"ErrorImpersonationFailed": true,
 	"malformed":                true,
 	"oversize":                 true,
 }

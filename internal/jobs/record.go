@@ -52,8 +52,10 @@ type Record struct {
 	ItemsSeq uint64     `json:"itemsSeq,omitempty"` // stream sequence of the last shadow entry published
 	Outbox   []Outgoing `json:"outbox,omitempty"`   // committed, perhaps not yet published
 
-	// DeniedSince is when ROOMS was told that the mailbox is refused, until it has been told that it no longer is.
+	// DeniedSince is when ROOMS was told that the mailbox is refused, until it has been told that it no longer is; Refusal
+	// is the newest refusal since then.
 	DeniedSince time.Time `json:"deniedSince,omitzero"`
+	Refusal     *Failure  `json:"refusal,omitempty"`
 
 	State     State     `json:"state,omitempty"`
 	Since     time.Time `json:"since,omitzero"`   // when State began, denied, blocked and failed only
@@ -118,11 +120,18 @@ const (
 // Failure is the evidence of a failed attempt, without any text of the server's.
 type Failure struct {
 	At        time.Time `json:"at"`
+	Since     time.Time `json:"since,omitzero"` // the first in a row with this code
+	Row       int       `json:"row,omitempty"`  // how many with this code came before it in a row
 	Operation string    `json:"op,omitempty"`
-	Code      string    `json:"code,omitempty"`
+	Code      string    `json:"code,omitempty"` // the verdict's
 	Status    int       `json:"status,omitempty"`
 	Class     Class     `json:"class"`
-	RequestID string    `json:"requestId,omitempty"`
+	Scope     Scope     `json:"scope,omitempty"`
+	Reason    string    `json:"reason,omitempty"`
+
+	Diagnostics     string `json:"diagnostics,omitempty"`
+	RequestID       string `json:"requestId,omitempty"`       // ours
+	ServerRequestID string `json:"serverRequestId,omitempty"` // Exchange's
 }
 
 // Told reports whether an event has already been sent for this version of an item. A listing and the reading of its

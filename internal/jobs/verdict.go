@@ -1,10 +1,11 @@
 package jobs
 
 import (
-	"math/rand/v2"
 	"strconv"
 	"strings"
 	"time"
+
+	"roomsync/events"
 )
 
 // Class is the verdict on a failed attempt: what kind of trouble it is, and therefore what to do.
@@ -26,35 +27,50 @@ const (
 // Scope is how far a verdict reaches.
 type Scope string
 
-// The scopes.
+// The scopes. Those of refusals are in the words of package events.
 const (
 	ScopeItem       Scope = "item"
-	ScopeMailbox    Scope = "mailbox"
-	ScopeCredential Scope = "credential"
+	ScopeMailbox    Scope = events.ScopeMailbox
+	ScopeApp        Scope = events.ScopeApp
+	ScopeTenant     Scope = events.ScopeTenant
+	ScopeCredential Scope = events.ScopeCredential
 	ScopeServer     Scope = "server"
 )
 
 // Fact is what went wrong, as the calendar server or the way to it said.
 type Fact struct {
 	Operation   string
-	Kind        string        // level: response, soap, http, transport, tls, malformed, oversize, token
+	Kind        string        // level: response, soap, http, transport, tls, html, malformed, oversize, rights, token
 	Code        string        // ResponseCode or OAuth error, "" when there was none
 	Inner       string        // second code, inside
 	Status      int           // HTTP status, 0 without an answer
 	BackOff     time.Duration // what the server asked for
 	Diagnostics string        // x-ms-diagnostics number
-	RequestID   string
+	Claims      bool          // a 401 asked for claims
+	Delegate    bool          // we act by rights of our own in the mailbox, and not as its owner
 }
 
 // Verdict is what to do about a Fact.
 type Verdict struct {
-	Class Class
-	Scope Scope
-	Code  string // what decided: the ResponseCode, or "HTTP 503", or the kind; for logs, metrics and events
+	Class  Class
+	Scope  Scope
+	Code   string // what decided: the ResponseCode, or "HTTP 503", or the kind; for logs, metrics and events
+	Reason string // of classes Denied, Blocked and Credentials: one of the Refused constants of package events
+}
+
+// Refusal reports whether Exchange itself refuses access in a way that may concern more than one mailbox.
+func (v Verdict) Refusal() bool {
+	return v.Class == Denied || v.Class == Credentials || v.Scope == ScopeTenant
+}
+
+// Certain reports whether the answer itself says that it concerns every mailbox, so that no others need be asked.
+func (v Verdict) Certain() bool {
+	return v.Scope == ScopeTenant || v.Reason == events.RefusedPermission
 }
 
 // Judge gives the verdict on a fact. The order is the one of the answers' certainty: a code inside decides before a
-// code, a code before a status, a status before the mere kind of failure.
+// code, a code before a status, a status before the mere kind of failure. Whether an answer that keeps coming means
+// something else is for [Verdict.After] to say.
 func Judge(f Fact) Verdict {
 	if f.Kind == "token" {
 		return judgeToken(f)
@@ -62,11 +78,14 @@ func Judge(f Fact) Verdict {
 	if v, ok := byCode(f.Inner); ok && v.Class == Throttled {
 		return v
 	}
+	if v, ok := judgeDelegate(f); ok {
+		return v
+	}
 	if v, ok := byCode(f.Code); ok {
 		return v
 	}
 	if f.Code != "" { // a code nobody has written down
-		return Verdict{Transient, ScopeMailbox, f.Code}
+		return Verdict{Class: Transient, Scope: ScopeMailbox, Code: f.Code}
 	}
 	if f.Status != 0 && f.Status != 200 {
 		return judgeStatus(f)
@@ -83,6 +102,30 @@ func byCode(code string) (Verdict, bool) {
 	return v, ok
 }
 
+// judgeDelegate knows what Exchange says to a delegate without rights: that the folder is not there. So a delegate can
+// never take a folder's absence for a fact. Of an item it is not judged here: it proves as little, but concerns that
+// item alone.
+//
+// Microsoft: https://learn.microsoft.com/exchange/client-developer/exchange-web-services/handling-delegation-related-errors-in-ews-in-exchange
+func judgeDelegate(f Fact) (Verdict, bool) {
+	if !f.Delegate {
+		return Verdict{}, false
+	}
+	switch f.Code {
+	case "ErrorFolderNotFound", "ErrorParentFolderNotFound", "ErrorSyncFolderNotFound", "ErrorAccessDenied", "ErrorCreateItemAccessDenied":
+	case "ErrorItemNotFound":
+		if !ofFolder[f.Operation] {
+			return Verdict{}, false
+		}
+	default:
+		return Verdict{}, false
+	}
+	return Verdict{Class: Denied, Scope: ScopeMailbox, Code: f.Code, Reason: events.RefusedFolderRights}, true
+}
+
+// ofFolder are the operations that ask for a folder and not for items.
+var ofFolder = map[string]bool{"GetFolder": true, "SyncFolderItems": true, "FindItem": true}
+
 func judgeToken(f Fact) Verdict {
 	code := f.Code
 	if code == "" {
@@ -90,11 +133,11 @@ func judgeToken(f Fact) Verdict {
 	}
 	switch {
 	case f.Status == 429 || code == "temporarily_unavailable":
-		return Verdict{Throttled, ScopeCredential, code}
+		return Verdict{Class: Throttled, Scope: ScopeCredential, Code: code}
 	case f.Status == 0 || f.Status >= 500 || code == "server_error":
-		return Verdict{Transient, ScopeCredential, code}
+		return Verdict{Class: Transient, Scope: ScopeCredential, Code: code}
 	}
-	return Verdict{Credentials, ScopeCredential, code}
+	return Verdict{Class: Credentials, Scope: ScopeCredential, Code: code, Reason: events.RefusedSignIn}
 }
 
 func judgeStatus(f Fact) Verdict {
@@ -102,23 +145,26 @@ func judgeStatus(f Fact) Verdict {
 	switch {
 	case f.Status == 401:
 		return judge401(f)
-	case f.Status == 403 && f.Diagnostics == "2000008":
-		return Verdict{Denied, ScopeCredential, code}
+	case f.Status == 403 && f.Diagnostics == noPermission:
+		return Verdict{Class: Denied, Scope: ScopeApp, Code: code, Reason: events.RefusedPermission}
 	case f.Status == 403:
-		return Verdict{Denied, ScopeMailbox, code}
+		return Verdict{Class: Denied, Scope: ScopeMailbox, Code: code, Reason: events.RefusedForbidden}
 	case f.Status == 429:
-		return Verdict{Throttled, ScopeMailbox, code}
+		return Verdict{Class: Throttled, Scope: ScopeMailbox, Code: code}
 	case f.Status == 503:
-		return Verdict{Throttled, ScopeServer, code}
+		return Verdict{Class: Throttled, Scope: ScopeServer, Code: code}
 	case f.Status == 456:
-		return Verdict{Credentials, ScopeCredential, code}
+		return Verdict{Class: Credentials, Scope: ScopeCredential, Code: code, Reason: events.RefusedUserLocked}
 	case f.Status == 302, f.Status == 408, f.Status >= 500:
-		return Verdict{Transient, ScopeServer, code}
+		return Verdict{Class: Transient, Scope: ScopeServer, Code: code}
 	case f.Status < 400, f.Status == 404, f.Status == 405, f.Status == 407, f.Status == 410:
-		return Verdict{Config, ScopeServer, code}
+		return Verdict{Class: Config, Scope: ScopeServer, Code: code}
 	}
-	return Verdict{Bug, ScopeMailbox, code} // 400, 413, 415 …
+	return Verdict{Class: Bug, Scope: ScopeMailbox, Code: code} // 400, 413, 415 …
 }
+
+// noPermission is the x-ms-diagnostics number of a token without the permission that the request needs.
+const noPermission = "2000008"
 
 // judge401 reads x-ms-diagnostics: numbers that name the token or the app are credentials, 2000005 names the user,
 // 2000007 is Exchange's own trouble, 2000008 a missing permission. A 401 without it, after the one refresh that the
@@ -126,111 +172,50 @@ func judgeStatus(f Fact) Verdict {
 func judge401(f Fact) Verdict {
 	const code = "HTTP 401"
 	switch d := f.Diagnostics; {
-	case d == "2000008":
-		return Verdict{Denied, ScopeCredential, code}
+	case d == noPermission:
+		return Verdict{Class: Denied, Scope: ScopeApp, Code: code, Reason: events.RefusedPermission}
 	case d == "2000007":
-		return Verdict{Transient, ScopeServer, code}
+		return Verdict{Class: Transient, Scope: ScopeServer, Code: code}
 	case d == "2000005":
-		return Verdict{Blocked, ScopeMailbox, code}
-	case strings.HasPrefix(d, "2000") || strings.HasPrefix(d, "4000"):
-		return Verdict{Credentials, ScopeCredential, code}
+		return Verdict{Class: Blocked, Scope: ScopeMailbox, Code: code, Reason: events.RefusedMissing}
+	case strings.HasPrefix(d, "2000") || strings.HasPrefix(d, "4000") || f.Claims:
+		return Verdict{Class: Credentials, Scope: ScopeCredential, Code: code, Reason: events.RefusedToken}
 	}
-	return Verdict{Throttled, ScopeCredential, code}
+	return Verdict{Class: Throttled, Scope: ScopeCredential, Code: code}
 }
 
 func judgeKind(f Fact) Verdict {
 	switch f.Kind {
+	case "rights":
+		return Verdict{Class: Denied, Scope: ScopeMailbox, Code: f.Kind, Reason: events.RefusedFolderRights}
+	case "html": // a sign-in or a proxy stands in between; never an empty calendar
+		return Verdict{Class: Credentials, Scope: ScopeCredential, Code: f.Kind, Reason: events.RefusedSignInPage}
 	case "tls":
-		return Verdict{Config, ScopeServer, "tls"} // verification is never skipped
+		return Verdict{Class: Config, Scope: ScopeServer, Code: "tls"} // verification is never skipped
 	case "malformed", "oversize":
 		if f.Status == 0 { // nothing was sent: the address or the settings make no request
-			return Verdict{Config, ScopeMailbox, f.Kind}
+			return Verdict{Class: Config, Scope: ScopeMailbox, Code: f.Kind}
 		}
-		return Verdict{Transient, ScopeServer, f.Kind}
+		return Verdict{Class: Transient, Scope: ScopeServer, Code: f.Kind}
 	case "":
-		return Verdict{Transient, ScopeMailbox, "unknown"}
+		return Verdict{Class: Transient, Scope: ScopeMailbox, Code: "unknown"}
 	}
-	return Verdict{Transient, ScopeServer, f.Kind}
+	return Verdict{Class: Transient, Scope: ScopeServer, Code: f.Kind}
 }
 
-// GiveUp is how many failed attempts in a row a class is given before the mailbox counts as failed; 0 is for ever.
-func (c Class) GiveUp(code string) int {
+// slowDownFor is how long a 401 without a reason is taken for throttling.
+const slowDownFor = 5 * time.Minute
+
+// After is the verdict when the same code came n times before, in a row that is as old as age: what was taken for
+// something passing and stays is something else.
+func (v Verdict) After(n int, age time.Duration) Verdict {
 	switch {
-	case c == Bug:
-		return 1
-	case c == Transient && (fewTries[code] || unknown(code)):
-		return 4
-	case c == Resync:
-		return 5
-	case c == ItemConflict: // of a whole call, which names no item to put aside
-		return 4
+	case v.Code == "HTTP 401" && v.Class == Throttled && age >= slowDownFor:
+		v.Class, v.Reason = Credentials, events.RefusedSignIn
+	case v.Code == "ErrorImpersonationFailed" && n >= 3:
+		v.Class, v.Scope, v.Reason = Credentials, ScopeCredential, events.RefusedImpersonator
+	case v.Code == "ErrorSyncFolderNotFound" && v.Class == Resync && n >= 1: // also without the old cursor
+		v.Class, v.Reason = Blocked, events.RefusedFolder
 	}
-	return 0
-}
-
-// unknown reports whether code is a ResponseCode that the table does not have.
-func unknown(code string) bool {
-	_, known := verdicts[code]
-	return strings.HasPrefix(code, "Error") && !known
-}
-
-// The delays, in the words of docs/states.md.
-const (
-	backOffFirst = 10 * time.Second
-	backOffCap   = 15 * time.Minute
-	// askAgain is how long a mailbox waits for a token or for a corrected address. It is short, since it costs no request
-	// to Exchange: how often a token is asked for is decided where tokens are kept.
-	askAgain = 30 * time.Second
-	// silentWait is for a throttling answer that names no time: exchangelib's default.
-	silentWait = 60 * time.Second
-	// clockMargin covers the error of the estimate of the server's clock when a wait is counted from an answer.
-	clockMargin = 250 * time.Millisecond
-)
-
-// Wait is how long to leave a mailbox alone after a failure, n being how many of its kind came in a row (from 1).
-// What the server asked for is the least, exponential delay with full jitter the rest; 15 minutes are the most.
-func Wait(v Verdict, f Fact, n int, rnd *rand.Rand) time.Duration {
-	var d time.Duration
-	switch v.Class {
-	case Throttled:
-		if d = f.BackOff; d <= 0 {
-			d = jitter(exponential(silentWait/2, n), rnd) + silentWait/2
-		}
-	case Credentials, Config:
-		d = askAgain + jitter(askAgain, rnd)
-	default:
-		if f.Kind == "token" {
-			f.BackOff = 0
-		}
-		d = max(f.BackOff, jitter(exponential(backOffFirst, n), rnd)+time.Second)
-	}
-	return min(d, backOffCap) + clockMargin
-}
-
-func exponential(first time.Duration, n int) time.Duration {
-	return min(first<<min(max(n-1, 0), 16), backOffCap)
-}
-
-func jitter(d time.Duration, rnd *rand.Rand) time.Duration {
-	return time.Duration(rnd.Int64N(int64(d) + 1))
-}
-
-// Recheck is when a denied, blocked or failed mailbox is looked at again: every interval (an hour) for a day, then
-// daily, since a change of policy takes 1-24 hours. A refused impersonation is known to be spurious at times, so its
-// first three looks come within the first interval.
-func Recheck(code string, checks int, interval time.Duration, rnd *rand.Rand) time.Duration {
-	d := interval
-	switch {
-	case code == "ErrorImpersonateUserDenied" && checks <= 3:
-		d = interval / 4
-	case checks > 24:
-		d = 24 * interval
-	}
-	return d - d/20 + jitter(d/10, rnd)
-}
-
-// Poll is the time to the next poll: the interval, spread by a tenth to either side so that mailboxes that once
-// stood together do not stay so.
-func Poll(interval time.Duration, rnd *rand.Rand) time.Duration {
-	return interval - interval/10 + jitter(interval/5, rnd)
+	return v
 }

@@ -103,12 +103,17 @@ func (e *Env) Connect(name string) *bus.Bus {
 }
 
 // Client is an EWS client of the simulator that may impersonate everybody. Its connections close with the test.
-func (e *Env) Client() *ews.Client {
+func (e *Env) Client() *ews.Client { return e.client(true) }
+
+// Delegate is one with the rights that each mailbox grants to exchangesim.ServiceUser.
+func (e *Env) Delegate() *ews.Client { return e.client(false) }
+
+func (e *Env) client(impersonate bool) *ews.Client {
 	e.T.Helper()
 	tr := e.pipe.Transport()
 	e.T.Cleanup(tr.CloseIdleConnections)
 	c, err := ews.New(ews.Options{
-		URL: EWSURL, Credentials: ews.Basic(exchangesim.ServiceUser, "simulated"), Impersonate: true, Transport: tr,
+		URL: EWSURL, Credentials: ews.Basic(exchangesim.ServiceUser, "simulated"), Impersonate: impersonate, Transport: tr,
 	})
 	Must(e.T, err)
 	return c

@@ -175,7 +175,7 @@ func (r *run) tellSeries(ctx context.Context, some, listed []calsync.Appointment
 	for i, a := range some {
 		ids[i] = a.ID
 	}
-	masters, err := r.w.cal.Masters(ctx, r.target(), ids)
+	masters, err := r.ask(ctx, r.w.cal.Masters, ids)
 	if err != nil {
 		return err
 	}
@@ -184,8 +184,6 @@ func (r *run) tellSeries(ctx context.Context, some, listed []calsync.Appointment
 		case m.Err == nil && (t.anew || shadow[m.Appointment.ID] != m.Appointment.ChangeKey):
 			kind := kindFor(shadow, m.Appointment.ID)
 			t.changes = append(t.changes, calsync.Series(kind, m.Appointment, listed, t.window, r.fields()))
-		case m.Err != nil && !itemOnly(m.Err):
-			return m.Err
 		case m.Err != nil && !gone(m.Err):
 			t.more = append(t.more, r.poisoned(ids[i], m.Err))
 		}

@@ -2,11 +2,8 @@ package worker
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
-
-	"github.com/rs/zerolog"
 
 	"roomsync/events"
 	"roomsync/internal/bus"
@@ -15,13 +12,30 @@ import (
 )
 
 // judge asks package jobs for the verdict on a fault.
-func judge(f *calsync.Fault) jobs.Verdict { return jobs.Judge(fact(f)) }
+func (w *Worker) judge(f *calsync.Fault) jobs.Verdict { return jobs.Judge(w.fact(f)) }
 
-func fact(f *calsync.Fault) jobs.Fact {
+func (w *Worker) fact(f *calsync.Fault) jobs.Fact {
 	return jobs.Fact{
 		Operation: f.Operation, Kind: string(f.Kind), Code: f.Code, Inner: f.Inner, Status: f.Status,
-		BackOff: f.BackOff, Diagnostics: f.Diagnostics, RequestID: f.RequestID,
+		BackOff: f.BackOff, Diagnostics: f.Diagnostics, Claims: f.Claims != "", Delegate: w.opts.Delegate,
 	}
+}
+
+// verdict is that on a fault of this run, in the light of what went before.
+func (r *run) verdict(f *calsync.Fault) jobs.Verdict {
+	v := r.w.judge(f)
+	if last := r.record().LastError; last != nil && last.Code == v.Code {
+		return v.After(last.Row+1, r.w.bus.Now().Sub(first(last)))
+	}
+	return v
+}
+
+// first is when the row began that a failure stands in.
+func first(x *jobs.Failure) time.Time {
+	if x.Since.IsZero() { // of an older version
+		return x.At
+	}
+	return x.Since
 }
 
 // conclude ends a run: it stores what came of it, releases the mailbox, stores the schedule of the next token and
@@ -64,11 +78,9 @@ func (r *run) conclude(ctx context.Context, err error) Outcome {
 func (r *run) succeeded(ctx context.Context) error {
 	rec, now := r.record(), r.w.bus.Now()
 	if !rec.DeniedSince.IsZero() {
-		e, err := event(events.TypeAccessRestored, events.AccessRestored{
-			Mailbox: rec.Settings.Address, Since: rec.DeniedSince, Until: now, Checks: rec.Checks,
-		})
+		e, err := event(events.TypeAccessRestored, restored(&rec, now))
 		if err == nil {
-			err = r.emit(ctx, []jobs.Outgoing{e}, func(rec *jobs.Record) { rec.DeniedSince = time.Time{} })
+			err = r.emit(ctx, []jobs.Outgoing{e}, func(rec *jobs.Record) { rec.DeniedSince, rec.Refusal = time.Time{}, nil })
 		}
 		if err != nil {
 			return err
@@ -134,11 +146,11 @@ func (r *run) leave(ctx context.Context) error {
 
 // failed stores a failure and what follows from it.
 func (r *run) failed(ctx context.Context, f *calsync.Fault) (jobs.Class, string, error) {
-	v := judge(f)
+	v := r.verdict(f)
 	r.w.report(r.mb, f, v)
 	give := v.Class.GiveUp(v.Code)
 	switch {
-	case f.Kind == "crash" || f.Kind == "panic" || f.Kind == "record" || give > 0 && attempts(r.record(), v)+1 >= give:
+	case f.Kind == "crash" || f.Kind == "panic" || f.Kind == "record" || give > 0 && attempts(r.record(), v.Class)+1 >= give:
 		return v.Class, v.Code, r.refused(ctx, f, v, jobs.StateFailed)
 	case v.Class == jobs.Denied:
 		return v.Class, v.Code, r.refused(ctx, f, v, jobs.StateDenied)
@@ -148,52 +160,9 @@ func (r *run) failed(ctx context.Context, f *calsync.Fault) (jobs.Class, string,
 	return v.Class, v.Code, r.later(ctx, f, v)
 }
 
-// quiet is how long the same trouble of a whole server or credential is not logged again as a warning.
-const quiet = time.Minute
-
-// messages are what the log says of a class in words; the fault's cause is beside it.
-var messages = map[jobs.Class]string{
-	jobs.Credentials: "the sign-in is refused: check the credentials; every mailbox waits for it",
-	jobs.Config:      "Exchange is not where the configuration says, or its certificate is not trusted; every mailbox waits for it",
-	jobs.Transient:   "Exchange cannot be reached or answers with an error of its own",
-	jobs.Bug:         "Exchange says that our request is wrong",
-}
-
-// report logs a failure: what concerns one mailbox as information, what concerns a server or a credential as a warning,
-// once a minute for all the mailboxes that meet it.
-func (w *Worker) report(mb string, f *calsync.Fault, v jobs.Verdict) {
-	level := zerolog.InfoLevel
-	if v.Scope == jobs.ScopeServer || v.Scope == jobs.ScopeCredential {
-		level = w.loudness(string(v.Class) + " " + v.Code)
-	}
-	msg := messages[v.Class]
-	if msg == "" {
-		msg = "Exchange refused"
-	}
-	e := w.log.WithLevel(level).Str("mailbox", mb).Str("operation", f.Operation).Str("verdict", string(v.Class)).Str("code", v.Code)
-	if f.Status != 0 {
-		e = e.Int("status", f.Status)
-	}
-	if f.BackOff > 0 {
-		e = e.Stringer("backOff", f.BackOff)
-	}
-	e.Str("requestId", f.RequestID).AnErr("error", f.Err).Msg(msg)
-}
-
-// loudness is a warning for trouble not heard of for a while, and debugging otherwise.
-func (w *Worker) loudness(trouble string) zerolog.Level {
-	now := time.Now()
-	last, known := w.heard.Swap(trouble, now)
-	if known && now.Sub(last.(time.Time)) < quiet {
-		w.heard.Store(trouble, last)
-		return zerolog.DebugLevel
-	}
-	return zerolog.WarnLevel
-}
-
 // attempts is how many attempts in a row have failed in this way. A failure of another kind begins a new row.
-func attempts(rec jobs.Record, v jobs.Verdict) int {
-	if rec.LastError == nil || rec.LastError.Class != v.Class {
+func attempts(rec jobs.Record, c jobs.Class) int {
+	if rec.LastError == nil || rec.LastError.Class != c {
 		return 0
 	}
 	return rec.Attempts
@@ -207,14 +176,14 @@ func (r *run) later(ctx context.Context, f *calsync.Fault, v jobs.Verdict) error
 		if v.Class == jobs.Throttled {
 			n = &rec.Throttled
 		} else {
-			*n = attempts(*rec, v)
+			*n = attempts(*rec, v.Class)
 		}
 		*n++
 		if v.Class == jobs.Resync {
 			rec.Cursor = ""
 		}
-		rec.LastError = failure(f, v, now)
-		rec.NotBefore = now.Add(jobs.Wait(v, fact(f), *n, r.w.source()))
+		rec.LastError = failure(rec.LastError, f, v, now)
+		rec.NotBefore = now.Add(jobs.Wait(v, r.w.fact(f), *n, r.w.source()))
 		if v.Class == jobs.Resync && *n == 1 {
 			rec.NotBefore = now // the server only forgot where we were
 		}
@@ -222,96 +191,14 @@ func (r *run) later(ctx context.Context, f *calsync.Fault, v jobs.Verdict) error
 	})
 }
 
-func failure(f *calsync.Fault, v jobs.Verdict, now time.Time) *jobs.Failure {
-	return &jobs.Failure{At: now, Operation: f.Operation, Code: v.Code, Status: f.Status, Class: v.Class, RequestID: f.RequestID}
-}
-
-// refused puts the mailbox into a state in which it is only looked at slowly. Entering the state is told once.
-func (r *run) refused(ctx context.Context, f *calsync.Fault, v jobs.Verdict, state jobs.State) error {
-	rec, now := r.record(), r.w.bus.Now()
-	checks, since := rec.Checks+1, rec.Since
-	entering := rec.State != state
-	if entering {
-		checks, since = 0, now
+// failure is the evidence of a fault, in a row with the one before it when the codes are the same.
+func failure(last *jobs.Failure, f *calsync.Fault, v jobs.Verdict, now time.Time) *jobs.Failure {
+	x := &jobs.Failure{
+		At: now, Since: now, Operation: f.Operation, Code: v.Code, Status: f.Status, Class: v.Class, Scope: v.Scope, Reason: v.Reason,
+		Diagnostics: f.Diagnostics, RequestID: f.RequestID, ServerRequestID: f.ServerRequestID,
 	}
-	next := now.Add(jobs.Recheck(v.Code, checks, r.w.opts.AccessRecheck, r.w.source()))
-	change := func(rec *jobs.Record) {
-		rec.State, rec.Since, rec.Checks, rec.Attempts = state, since, checks, 0
-		rec.LastError = failure(f, v, now)
-		rec.NotBefore, rec.NextPoll = next, next
-		if v.Class == jobs.Resync {
-			rec.Cursor = ""
-		}
-		if state == jobs.StateDenied && rec.DeniedSince.IsZero() {
-			rec.DeniedSince = now
-		}
+	if last != nil && last.Code == v.Code {
+		x.Since, x.Row = first(last), last.Row+1
 	}
-	if entering && (state != jobs.StateDenied || rec.DeniedSince.IsZero()) {
-		out, err := r.refusal(f, v, state, next)
-		if err == nil {
-			err = r.emit(ctx, []jobs.Outgoing{out}, change)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return r.release(ctx, change)
-}
-
-// refusal is what ROOMS, or the operators, are told of a mailbox entering a state.
-func (r *run) refusal(f *calsync.Fault, v jobs.Verdict, state jobs.State, next time.Time) (jobs.Outgoing, error) {
-	rec, now := r.record(), r.w.bus.Now()
-	code := f.Code
-	switch state {
-	case jobs.StateDenied:
-		return event(events.TypeAccessDenied, events.AccessDenied{
-			Mailbox: rec.Settings.Address, Since: now, Operation: f.Operation, Status: f.Status, Code: code,
-			Hint: hintDenied(f, v), NextCheck: next,
-		})
-	case jobs.StateBlocked:
-		return event(events.TypeMailboxBlocked, events.MailboxBlocked{
-			Mailbox: rec.Settings.Address, Since: now, Operation: f.Operation, Code: code, Hint: hintBlocked(code), NextCheck: next,
-		})
-	}
-	data, err := json.Marshal(map[string]any{
-		"mailbox": rec.Settings.Address, "operation": f.Operation, "code": v.Code, "httpStatus": f.Status, "requestId": f.RequestID,
-		"attempts": attempts(rec, v) + 1, "crashes": rec.Crashes, "failureBefore": rec.LastError, "reason": "the mailbox could not be brought up to date: " + string(v.Class),
-	})
-	return jobs.Outgoing{Kind: jobs.OutDead, Data: data}, err
-}
-
-func event(typ string, data any) (jobs.Outgoing, error) {
-	raw, err := json.Marshal(data)
-	return jobs.Outgoing{Kind: jobs.OutEvent, Type: typ, Data: raw}, err
-}
-
-// hintDenied says what an operator may look at. A bare 403 has at least seven causes, of which Exchange names none.
-func hintDenied(f *calsync.Fault, v jobs.Verdict) string {
-	switch {
-	case f.Diagnostics == "2000008":
-		return "the app lacks the permission: grant full_access_as_app (or the RBAC role Application EWS.AccessAsApp) and consent to it"
-	case f.Code == "ErrorImpersonateUserDenied" || f.Code == "ErrorImpersonationDenied":
-		return "the service user or app may not impersonate this mailbox: check the role assignment and its scope"
-	case f.Code == "ErrorAccessDenied":
-		return "Exchange refuses access to this mailbox: check the application access policy, the RBAC scope, or the folder permissions of a delegate"
-	case v.Scope == jobs.ScopeMailbox && f.Status == 403:
-		return "HTTP 403 without a reason: check the application access policy (Test-ApplicationAccessPolicy), EwsEnabled of the mailbox and the organization, EwsAllowedAppIDs, and the mailbox's license"
-	}
-	return "Exchange refuses access: check the permissions of the app or service user"
-}
-
-func hintBlocked(code string) string {
-	switch code {
-	case "ErrorNonExistentMailbox":
-		return "no mailbox has this address: check the address, or remove the mailbox from the wanted set; nothing in ROOMS is deleted because of this"
-	case "ErrorNonPrimarySmtpAddress":
-		return "this is not the mailbox's primary address: change it to the primary one"
-	case "ErrorAccountDisabled", "ErrorInvalidLicense":
-		return "the account is disabled or has no license"
-	case "ErrorFolderNotFound", "ErrorParentFolderNotFound":
-		return "the calendar folder is not there: check the folder id of the mailbox's entry"
-	case "ErrorQuotaExceeded":
-		return "the mailbox is full"
-	}
-	return "Exchange says that this mailbox cannot be used until somebody acts: " + code
+	return x
 }

@@ -35,7 +35,8 @@ func (r *run) pull(ctx context.Context) error {
 
 // resolve ends the marks that were there before a pull and that no page of it named. The cursor is beyond what they
 // stand for now, so nothing more will name them, not even a deletion: an item that came and went between two listings
-// is in neither. It is asked for, and told as deleted when it is not there.
+// is in neither. It is asked for, and told as deleted when it is not there. To a delegate that proves nothing: then
+// everything is listed anew, which settles it.
 func (r *run) resolve(ctx context.Context, marks map[string]string) error {
 	rec := r.record()
 	var left []string
@@ -54,13 +55,22 @@ func (r *run) resolve(ctx context.Context, marks map[string]string) error {
 		return err
 	}
 	t := told{reason: events.ReasonChange, window: calsync.Window{From: rec.Window.From, To: rec.Window.To}, ahead: maps.Clone(rec.Ahead)}
+	anew := false
 	for _, id := range left {
 		delete(t.ahead, id)
-		if res, asked := results[id]; asked && res.Err != nil && gone(res.Err) {
+		switch res, asked := results[id]; {
+		case !asked || res.Err == nil || !gone(res.Err):
+		case r.w.opts.Delegate:
+			anew = true
+		default:
 			t.changes = append(t.changes, events.Change{Kind: events.KindDeleted, ItemID: id})
 		}
 	}
-	return r.tell(ctx, t, func(*jobs.Record) {})
+	return r.tell(ctx, t, func(rec *jobs.Record) {
+		if anew {
+			rec.Cursor = ""
+		}
+	})
 }
 
 // page tells what a page says, and moves the cursor beyond it.
@@ -146,30 +156,25 @@ func (r *run) read(ctx context.Context, page []calsync.ItemChange, t *told) erro
 	return nil
 }
 
-// get reads items in full. An item's own trouble stays in its result; trouble of the mailbox, wherever it shows, is
-// an error.
+// get reads items in full, by id.
 func (r *run) get(ctx context.Context, ids []string) (map[string]calsync.Result, error) {
-	found := make(map[string]calsync.Result, len(ids))
-	if len(ids) == 0 {
-		return found, nil
-	}
-	results, err := r.w.cal.Get(ctx, r.target(), ids)
+	results, err := r.ask(ctx, r.w.cal.Get, ids)
 	if err != nil {
 		return nil, err
 	}
+	found := make(map[string]calsync.Result, len(ids))
 	for i, res := range results {
-		if res.Err != nil && !itemOnly(res.Err) {
-			return nil, res.Err
-		}
 		found[ids[i]] = res
 	}
 	return found, nil
 }
 
 // itemOnly reports whether an error in an item's place concerns that item alone. One that makes no sense does, the
-// answer around it being sound, and so does an id that the server cannot read: another server may have given it.
-func itemOnly(f *calsync.Fault) bool {
-	return f.Kind == calsync.FaultMalformed || judge(f).Class == jobs.ItemConflict || strings.HasPrefix(f.Code, "ErrorInvalidId")
+// answer around it being sound, and so does an id that the server cannot read: another server may have given it. So
+// does a refusal to a delegate who may read the calendar: that item is private.
+func (r *run) itemOnly(f *calsync.Fault) bool {
+	return f.Kind == calsync.FaultMalformed || r.w.judge(f).Class == jobs.ItemConflict || strings.HasPrefix(f.Code, "ErrorInvalidId") ||
+		r.w.opts.Delegate && f.Code == "ErrorAccessDenied"
 }
 
 // gone reports whether an item's error says that it is not there.

@@ -63,8 +63,11 @@ func (r *run) pass(ctx context.Context) error {
 // target says where the mailbox's calendar is.
 func (r *run) target() calsync.Target {
 	s := r.record().Settings
-	return calsync.Target{Address: s.Address, URL: s.URL, Folder: s.Folder, Schema: schemas[s.Mode]}
+	return calsync.Target{Address: s.Address, URL: s.URL, Folder: s.Folder, Schema: Schema(s.Mode)}
 }
+
+// Schema is the schema version to ask for in a sync mode, "" in an unknown one.
+func Schema(mode string) string { return schemas[mode] }
 
 // schemas is the schema version that each mode asks for: the newest that the oldest server of that name knows.
 var schemas = map[string]string{

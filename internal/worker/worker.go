@@ -33,6 +33,10 @@ type Options struct {
 	Calendar calsync.Reader
 	Log      zerolog.Logger
 
+	// Delegate says that the calendar is read by rights of our own in each mailbox, and not as its owner.
+	Delegate bool
+	Identity jobs.Identity // as whom Calendar signs in, for advice to administrators
+
 	PollInterval  time.Duration // between polls of a mailbox, default one minute
 	AccessRecheck time.Duration // between looks at a refused mailbox, default one hour
 	PageSize      int           // changes asked for at once, default 100, at most 512
@@ -55,6 +59,7 @@ type Outcome struct {
 }
 
 func (o *Options) defaults() {
+	o.Identity.Delegate = o.Delegate
 	o.PollInterval = or(o.PollInterval, time.Minute)
 	o.AccessRecheck = or(o.AccessRecheck, time.Hour)
 	o.PageSize = min(or(o.PageSize, 100), 512)
