@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"roomsync/internal/exchangesim/directory"
@@ -34,11 +35,14 @@ type Authenticator struct {
 	opts    Options
 	schemes atomic.Pointer[Schemes]
 	refused atomic.Uint64
+
+	mu          sync.Mutex
+	connections map[string]*connection // by the client's address; see connection
 }
 
 // New makes an authenticator.
 func New(opts Options) *Authenticator {
-	a := &Authenticator{opts: opts}
+	a := &Authenticator{opts: opts, connections: map[string]*connection{}}
 	a.SetSchemes(opts.Schemes)
 	return a
 }
@@ -68,7 +72,14 @@ func (a *Authenticator) Authenticate(r *http.Request) (hook.Principal, *hook.Ans
 		if on.Basic {
 			return a.basic(r)
 		}
+	case "ntlm", "negotiate":
+		if on.NTLM {
+			return a.negotiate(r, scheme, credential)
+		}
 	default:
+		if who := a.signedIn(r); who != "" && on.NTLM {
+			return a.user(who, hook.NTLM), nil
+		}
 		return a.refuse(hook.NoCredentials)
 	}
 	return a.refuse(hook.SchemeSwitchedOff)
