@@ -65,8 +65,9 @@ type Options struct {
 	// Online claims to be Exchange Online rather than Exchange 2019: only tokens are accepted, neither Basic nor NTLM,
 	// and no user may impersonate, as there is no ApplicationImpersonation there any more.
 	Online        bool
-	MaxConcurrent int // calls for one mailbox at once that are no violation; 27 when 0
-	Calls         int // how many calls the log holds; 10,000 when 0
+	Schemes       *signin.Schemes // kinds of sign-in that EWS accepts; nil: all, or Online only tokens
+	MaxConcurrent int             // calls for one mailbox at once that are no violation; 27 when 0
+	Calls         int             // how many calls the log holds; 10,000 when 0
 	// Now is the clock underneath the simulator's, which can be made to jump; time.Now when nil.
 	Now func() time.Time
 }
@@ -123,6 +124,9 @@ func (s *Server) signInOptions() signin.Options {
 	}
 	if s.opts.Online {
 		o.Impersonator, o.Schemes = "", signin.Schemes{Bearer: true}
+	}
+	if s.opts.Schemes != nil {
+		o.Schemes = *s.opts.Schemes
 	}
 	return o
 }
@@ -214,6 +218,19 @@ func (s *Server) SignIn() *signin.Authenticator { return s.signIn }
 
 // Entra issues the tokens.
 func (s *Server) Entra() *entra.Server { return s.entra }
+
+// Delegate gives somebody rights in the three folders of every mailbox that there is now: Calendar, Deleted Items and
+// Drafts, where ROOMS' delegated access demands [store.Editor].
+func (s *Server) Delegate(user string, a store.Access) error {
+	for _, m := range s.company.Mailboxes() {
+		for _, folder := range []string{"calendar", "deleteditems", "drafts"} {
+			if err := m.Grant(user, folder, a); err != nil {
+				return fmt.Errorf("exchangesim: %s of %s: %w", folder, m.Address, err)
+			}
+		}
+	}
+	return nil
+}
 
 // Clock is the simulator's wall clock.
 func (s *Server) Clock() *Clock { return s.clock }
