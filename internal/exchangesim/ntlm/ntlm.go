@@ -28,6 +28,7 @@ const (
 // Negotiate flags (MS-NLMP 2.2.2.5).
 const (
 	flagUnicode         = 1 << 0
+	flagOEM             = 1 << 1
 	flagRequestTarget   = 1 << 2
 	flagNTLM            = 1 << 9
 	flagAlwaysSign      = 1 << 15
@@ -41,7 +42,7 @@ const (
 )
 
 // offered is what the server can do; of it the client's wishes are taken.
-const offered = flagUnicode | flagRequestTarget | flagNTLM | flagAlwaysSign | flagExtendedSession | flagVersion | flag128 | flagKeyExchange | flag56
+const offered = flagUnicode | flagOEM | flagRequestTarget | flagNTLM | flagAlwaysSign | flagExtendedSession | flagVersion | flag128 | flagKeyExchange | flag56
 
 // Attributes of the target (MS-NLMP 2.2.2.1).
 const (
@@ -86,8 +87,11 @@ func (s *Server) Challenge(negotiate []byte, now time.Time) (*Handshake, []byte,
 		return nil, nil, ErrMalformed
 	}
 	flags := binary.LittleEndian.Uint32(negotiate[12:])
-	if flags&flagUnicode == 0 {
-		return nil, nil, ErrMalformed // OEM character sets are not simulated
+	switch {
+	case flags&flagUnicode != 0:
+		flags &^= flagOEM
+	case flags&flagOEM == 0:
+		return nil, nil, ErrMalformed
 	}
 	h := &Handshake{got: bytes.Clone(negotiate)}
 	rand.Read(h.challenge[:]) // never fails
@@ -98,7 +102,10 @@ func (s *Server) Challenge(negotiate []byte, now time.Time) (*Handshake, []byte,
 // message writes a CHALLENGE message (MS-NLMP 2.2.1.2).
 func (s *Server) message(flags uint32, challenge [8]byte, now time.Time) []byte {
 	const header = 56
-	name, info := utf16LE(s.Domain), s.targetInfo(now)
+	name, info := []byte(s.Domain), s.targetInfo(now)
+	if flags&flagUnicode != 0 {
+		name = utf16LE(s.Domain)
+	}
 	b := append([]byte(signature), 2, 0, 0, 0)
 	b = field(b, len(name), header)
 	b = binary.LittleEndian.AppendUint32(b, flags)
@@ -176,11 +183,24 @@ func Parse(message []byte) (*Answer, error) {
 		}
 		*f.into = message[offset : offset+length]
 	}
-	if a.flags&flagUnicode == 0 || len(user)%2+len(domain)%2 > 0 {
-		return nil, ErrMalformed
+	var err error
+	if a.User, err = a.text(user); err != nil {
+		return nil, err
 	}
-	a.User, a.Domain = fromUTF16(user), fromUTF16(domain)
-	return a, nil
+	a.Domain, err = a.text(domain)
+	return a, err
+}
+
+// text decodes a name. Without Unicode it is in the client's OEM character set, of which ASCII is taken.
+func (a *Answer) text(b []byte) (string, error) {
+	isASCII := func(b []byte) bool { return !bytes.ContainsFunc(b, func(r rune) bool { return r > 127 }) }
+	switch {
+	case a.flags&flagUnicode != 0 && len(b)%2 == 0:
+		return fromUTF16(b), nil
+	case a.flags&flagUnicode == 0 && isASCII(b):
+		return string(b), nil
+	}
+	return "", ErrMalformed
 }
 
 func fromUTF16(b []byte) string {

@@ -118,6 +118,30 @@ func TestProves_IntegrityCode(t *testing.T) {
 	}
 }
 
+// A client that offers no Unicode writes names in its own character set; the proof is over Unicode all the same.
+func TestProves_NamesInASCII(t *testing.T) {
+	negotiate, err := ntlmssp.NewNegotiateMessage("", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	negotiate[12] = negotiate[12]&^flagUnicode | flagOEM
+	h, challenge, err := server.Challenge(negotiate, time.Now())
+	if err != nil || challenge[20]&(flagUnicode|flagOEM) != flagOEM || string(challenge[56:63]) != "CONTOSO" {
+		t.Fatalf("challenge %x, %v", challenge, err)
+	}
+	about := append([]byte{1, 1, 0, 0, 0, 0, 0, 0}, make([]byte, 24)...)
+	key := mac(hash("simulated"), utf16LE("SVCCONTOSO"))
+	message := answerMessage(flagOEM|flagNTLM, append(mac(key, h.challenge[:], about), about...), nil)
+	a, err := Parse(message)
+	if err != nil || a.User != "svc" || a.Domain != "CONTOSO" || !a.Proves(h, "simulated") {
+		t.Errorf("answer %+v, %v", a, err)
+	}
+	negotiate[12] &^= flagOEM
+	if _, _, err := server.Challenge(negotiate, time.Now()); err == nil {
+		t.Error("a client without any character set is challenged")
+	}
+}
+
 // withIntegrityCode builds an answer by hand, as Windows does: the client library does without a code.
 func withIntegrityCode(t *testing.T, keyExchange bool) (*Handshake, []byte) {
 	t.Helper()
@@ -147,7 +171,10 @@ func withIntegrityCode(t *testing.T, keyExchange bool) (*Handshake, []byte) {
 
 func answerMessage(flags uint32, response, sealed []byte) []byte {
 	const header = 88
-	domain, user := utf16LE("CONTOSO"), utf16LE("svc")
+	domain, user := []byte("CONTOSO"), []byte("svc")
+	if flags&flagUnicode != 0 {
+		domain, user = utf16LE("CONTOSO"), utf16LE("svc")
+	}
 	b := append([]byte(signature), 3, 0, 0, 0)
 	offset := header
 	for _, part := range [][]byte{nil, response, domain, user, nil, sealed} {
