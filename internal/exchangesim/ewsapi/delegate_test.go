@@ -2,8 +2,10 @@ package ewsapi
 
 import (
 	"maps"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"roomsync/internal/exchangesim/hook"
 	"roomsync/internal/exchangesim/store"
@@ -159,3 +161,38 @@ func TestDelegates_SeeTheirFoldersOnly(t *testing.T) {
 		t.Errorf("a folder that is not there: %v", err)
 	}
 }
+
+// shut lets nobody in.
+type shut struct {
+	gate
+	answer hook.Answer
+}
+
+func (s shut) Admit(*hook.Call) *hook.Answer { return &s.answer }
+
+// What the front end refuses reaches no mailbox server: no effect, and no header of one.
+func TestAdmit_RefusesBeforeTheMailboxServer(t *testing.T) {
+	sc := &script{before: func(*hook.Call) *hook.Answer { return &hook.Answer{Delay: time.Second} }}
+	slept := time.Duration(0)
+	opts := Options{Interceptor: sc, Gate: shut{gate{}, hook.Answer{Status: 403}}, Sleep: func(d time.Duration, _ <-chan struct{}) { slept += d }}
+	s := newServer(t, opts)
+	r := httptest.NewRequest("POST", "/EWS/Exchange.asmx", strings.NewReader(document(createLunch)))
+	r.SetBasicAuth(ann, "simulated")
+	w := httptest.NewRecorder()
+	s.h.ServeHTTP(w, r)
+	h := w.Header()
+	front, back, handler := "X-FEServer", "X-BEServer", "x-EwsHandler" // in the case that Exchange sends them in
+	if w.Code != 403 || w.Body.Len() > 0 || h[front] == nil || h[back] != nil || h[handler] != nil || h.Get("Content-Type") != "" {
+		t.Errorf("%d %q, headers %v", w.Code, w.Body, h)
+	}
+	if c := sc.last(t); c.status != 403 || c.call.Operation != "CreateItem" || len(s.company.Effects(0)) > 0 || slept != time.Second {
+		t.Errorf("call %+v, slept %v, effects %v", c, slept, s.company.Effects(0))
+	}
+	soap := newServer(t, Options{Gate: shut{gate{}, hook.Answer{Response: &hook.ItemFault{Code: "ErrorAccessDenied"}}}})
+	soap.call(createLunch).want("ErrorAccessDenied")
+	if len(soap.company.Effects(0)) > 0 {
+		t.Error("the item was made all the same")
+	}
+}
+
+const createLunch = `<m:CreateItem SendMeetingInvitations="SendToNone"><m:Items>` + lunch + `</m:Items></m:CreateItem>`

@@ -111,7 +111,7 @@ func (h *Handler) ServeHTTP(out http.ResponseWriter, in *http.Request) {
 	}
 	principal, denied := h.authenticate(in)
 	if denied != nil {
-		h.deliver(out, in, denied, reply{})
+		h.deliver(out, in, denied, reply{frontEnd: true})
 		return
 	}
 	w := writers.Get().(*writer)
@@ -149,7 +149,7 @@ func (r *request) serve(out http.ResponseWriter) {
 			answer = &spoil
 		}
 		if no := r.admit(); no != nil {
-			answer = no
+			answer, rep.frontEnd = no, no.Status != 0
 		} else {
 			rep = r.run()
 			if after := r.after(); after != nil {
@@ -304,8 +304,8 @@ func (r *request) describe() {
 // target is the address of the mailbox whose data is asked for, which need not exist: that of a folder id with
 // t:Mailbox, or for a delegate that of the first id, else the impersonated or the caller's own.
 func (r *request) target() string {
-	if m := r.body.find("DistinguishedFolderId").kid("Mailbox"); m != nil {
-		return strings.ToLower(m.val("EmailAddress"))
+	if address := r.body.find("DistinguishedFolderId").kid("Mailbox").val("EmailAddress"); address != "" {
+		return strings.ToLower(address)
 	}
 	if r.impersonating != nil {
 		return strings.ToLower(strings.TrimSpace(r.impersonating.text))

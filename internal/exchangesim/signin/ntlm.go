@@ -41,6 +41,9 @@ func (a *Authenticator) connection(r *http.Request) *connection {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	c := a.connections[r.RemoteAddr]
+	if c == nil && r.Header.Get("Authorization") == "" {
+		return &connection{} // nothing to remember
+	}
 	if c == nil {
 		if len(a.connections) >= maxConnections {
 			clear(a.connections)
