@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"roomsync/internal/exchangesim"
+	"roomsync/internal/exchangesim/signin"
 )
 
 const long = `A simulated Exchange: EWS at /EWS/Exchange.asmx, the Entra token endpoint at /sim-tenant/oauth2/v2.0/token,
@@ -22,6 +23,12 @@ type flags struct {
 	certOut string
 	hosts   []string
 	appCert string
+
+	schemes     []string
+	delegate    bool
+	restrictTo  []string
+	subject     string
+	subjectFile string
 }
 
 func (f *flags) register(fs *pflag.FlagSet) {
@@ -41,7 +48,12 @@ func (f *flags) register(fs *pflag.FlagSet) {
 	fs.Float64Var(&o.Traffic, "traffic", 0, "edits in calendars per second")
 	fs.BoolVar(&o.Magic, "magic", false, "add a mailbox for each address that misbehaves by itself: busy@, denied@, slow@ …")
 	fs.StringArrayVar(&o.Faults, "fault", nil, `fault rule such as "H4 SyncFolderItems room*@contoso.example attempt=1-2"; may be repeated`)
-	fs.BoolVar(&o.Online, "online", false, "claim to be Exchange Online rather than Exchange 2019")
+	fs.BoolVar(&o.Online, "online", false, "claim to be Exchange Online rather than Exchange 2019; takes tokens only")
+	fs.StringSliceVar(&f.schemes, "sign-in", nil, "kinds of sign-in that EWS accepts, of bearer, basic and ntlm (default all, or bearer with --online)")
+	fs.BoolVar(&f.delegate, "delegate", false, "make svc@contoso.example Editor of Calendar, Deleted Items and Drafts in every mailbox")
+	fs.StringSliceVar(&f.restrictTo, "restrict-to", nil, "addresses that an application access policy restricts the app to")
+	fs.StringVar(&f.subject, "federated-subject", "", "subject whose tokens of the simulated issuer the app trusts")
+	fs.StringVar(&f.subjectFile, "federated-token-out", "", "write such a token there, good for a day")
 	fs.IntVar(&o.MaxConcurrent, "max-concurrent", 27, "calls for one mailbox at once that are no violation")
 }
 
@@ -89,8 +101,13 @@ func (f *flags) check() error {
 		return fmt.Errorf("--traffic needs --mailboxes")
 	case o.MaxConcurrent < 1:
 		return fmt.Errorf("--max-concurrent %d: use 1 or more", o.MaxConcurrent)
+	case f.subjectFile != "" && f.subject == "":
+		return fmt.Errorf("--federated-token-out needs --federated-subject")
 	case !f.tls && (f.certOut != "" || len(f.hosts) > 0):
 		return fmt.Errorf("--tls-cert-out and --tls-host need --tls")
+	}
+	if err := f.signIn(); err != nil {
+		return err
 	}
 	// Options say "none" where the command line says 0.
 	if o.BusyShare == 0 {
@@ -100,4 +117,26 @@ func (f *flags) check() error {
 		o.Items = -1
 	}
 	return exchangesim.CheckAddress(f.listen, f.tls)
+}
+
+// signIn reads --sign-in.
+func (f *flags) signIn() error {
+	if len(f.schemes) == 0 {
+		return nil
+	}
+	on := signin.Schemes{}
+	for _, scheme := range f.schemes {
+		switch scheme {
+		case "bearer":
+			on.Bearer = true
+		case "basic":
+			on.Basic = true
+		case "ntlm":
+			on.NTLM = true
+		default:
+			return fmt.Errorf("--sign-in %s: use bearer, basic or ntlm", scheme)
+		}
+	}
+	f.options.Schemes = &on
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -33,6 +34,9 @@ func TestRun_WrongUsageIsOneLineAndExit2(t *testing.T) {
 		"no such file":                 {"--mailboxes", "0", "--app-cert", "nothing.pem"},
 		"no PEM block":                 {"--mailboxes", "0", "--app-cert", "main.go"},
 		"--token-lifetime, --token-re": {"--token-lifetime", "-1s"},
+		"--sign-in kerberos":           {"--sign-in", "basic,kerberos"},
+		"needs --federated-subject":    {"--federated-token-out", "x"},
+		"--restrict-to nobody@x":       {"--mailboxes", "1", "--restrict-to", "nobody@x.example"},
 	} {
 		var out, errs bytes.Buffer
 		code := run(t.Context(), args, noEnv, &out, &errs)
@@ -122,6 +126,44 @@ func TestRun_ServesAndTellsHowToUseIt(t *testing.T) {
 	get(t, http.DefaultClient, s.base+"/admin/faults", &rules)
 	if len(rules.Rules) != 2 || rules.Rules[1].Fault != "E8" {
 		t.Errorf("%+v", rules)
+	}
+}
+
+func TestRun_AccessAsTheFlagsSay(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	s := start(t, noEnv, "--listen", "127.0.0.1:0", "--mailboxes", "5", "--sign-in", "bearer,ntlm", "--delegate",
+		"--restrict-to", "room0001@contoso.example", "--federated-subject", "system:serviceaccount:rooms:worker", "--federated-token-out", file)
+	var schemes struct{ Bearer, Basic, NTLM bool }
+	get(t, http.DefaultClient, s.base+"/admin/sign-in", &schemes)
+	if !schemes.Bearer || schemes.Basic || !schemes.NTLM {
+		t.Errorf("sign-in %+v", schemes)
+	}
+	var permissions struct {
+		Permissions []struct{ User, Folder, Access string }
+	}
+	get(t, http.DefaultClient, s.base+"/admin/mailboxes/user0001@contoso.example/permissions", &permissions)
+	if len(permissions.Permissions) != 3 || permissions.Permissions[0].Access != "Editor" {
+		t.Errorf("%+v", permissions)
+	}
+	var check struct{ AccessCheckResult string }
+	get(t, http.DefaultClient, s.base+"/admin/policy/application-access/test?appId=sim-app&mailbox=user0001@contoso.example", &check)
+	if check.AccessCheckResult != "Denied" {
+		t.Errorf("%+v", check)
+	}
+	token, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.PostForm(s.base+"/sim-tenant/oauth2/v2.0/token", url.Values{
+		"grant_type": {"client_credentials"}, "client_id": {"sim-app"}, "scope": {"https://outlook.office365.com/.default"},
+		"client_assertion": {string(token)}, "client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	if res.StatusCode != 200 {
+		t.Errorf("the token that was written got %d", res.StatusCode)
 	}
 }
 

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +9,7 @@ import (
 	"strings"
 
 	"roomsync/internal/exchangesim"
+	"roomsync/internal/exchangesim/signin"
 )
 
 func serve(ctx context.Context, f flags, out io.Writer) error {
@@ -18,38 +17,15 @@ func serve(ctx context.Context, f flags, out io.Writer) error {
 	if err != nil {
 		return usageError{err} // only the options can be wrong
 	}
-	if err := f.registerApp(sim); err != nil {
+	if err := f.prepare(sim); err != nil {
 		return usageError{err}
 	}
 	l, err := f.open()
 	if err != nil {
 		return err
 	}
-	fmt.Fprint(out, f.welcome(l.Addr(), len(sim.Company().Mailboxes())))
+	fmt.Fprint(out, f.welcome(l.Addr(), len(sim.Company().Mailboxes()), sim.SignIn().Schemes()))
 	return sim.Serve(ctx, l)
-}
-
-// registerApp adds the app's certificate.
-func (f *flags) registerApp(sim *exchangesim.Server) error {
-	if f.appCert == "" {
-		return nil
-	}
-	text, err := os.ReadFile(f.appCert)
-	if err != nil {
-		return fmt.Errorf("--app-cert: %w", err)
-	}
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return fmt.Errorf("--app-cert %s: no PEM block in it", f.appCert)
-	}
-	cert, err := x509.ParseCertificate(block.Bytes)
-	if err == nil {
-		err = sim.Entra().AddCertificate(cert)
-	}
-	if err != nil {
-		return fmt.Errorf("--app-cert %s: %w", f.appCert, err)
-	}
-	return nil
 }
 
 // open listens, and writes the certificate where that is asked for.
@@ -71,7 +47,7 @@ func (f *flags) open() (net.Listener, error) {
 }
 
 // welcome tells how to use it.
-func (f *flags) welcome(address net.Addr, mailboxes int) string {
+func (f *flags) welcome(address net.Addr, mailboxes int, on signin.Schemes) string {
 	base, opts := "http://"+address.String(), ""
 	if f.tls {
 		base, opts = "https://"+address.String(), " -k"
@@ -79,11 +55,11 @@ func (f *flags) welcome(address net.Addr, mailboxes int) string {
 			opts = " --cacert " + f.certOut
 		}
 	}
-	return strings.NewReplacer("{base}", base, "{curl}", "curl -s"+opts, "{n}", fmt.Sprint(mailboxes)).Replace(
+	return strings.NewReplacer("{base}", base, "{curl}", "curl -s"+opts, "{n}", fmt.Sprint(mailboxes), "{signin}", signInText(on)).Replace(
 		`A simulated Exchange with {n} mailboxes: user0001@contoso.example …, room0001@contoso.example …
   EWS             {base}/EWS/Exchange.asmx
   authority       {base}  (tenant sim-tenant, app sim-app, secret sim-secret)
-  basic sign-in   any address with the password "simulated"; svc@contoso.example may impersonate
+  sign-in         {signin}
 
 Try:
   {curl} '{base}/admin/mailboxes?limit=3'
@@ -94,4 +70,19 @@ Try:
   {curl} {base}/sim-tenant/oauth2/v2.0/token -d grant_type=client_credentials -d client_id=sim-app -d client_secret=sim-secret -d scope=https://outlook.office365.com/.default
 All operations: {base}/admin/openapi.json   Stop with Ctrl-C.
 `)
+}
+
+// signInText tells who may sign in, and how.
+func signInText(on signin.Schemes) string {
+	var how []string
+	if on.Bearer {
+		how = append(how, "a token")
+	}
+	if on.Basic {
+		how = append(how, "Basic")
+	}
+	if on.NTLM {
+		how = append(how, "NTLM")
+	}
+	return "EWS takes " + strings.Join(how, ", ") + `; users are any address and svc@contoso.example, password "simulated"`
 }

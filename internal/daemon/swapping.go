@@ -86,3 +86,10 @@ func (s *swapping) Masters(ctx context.Context, t calsync.Target, occurrenceIDs 
 	defer s.back(l)
 	return l.Masters(ctx, t, occurrenceIDs)
 }
+
+// Rights implements [calsync.Reader].
+func (s *swapping) Rights(ctx context.Context, t calsync.Target) (calsync.Rights, error) {
+	l := s.lend()
+	defer s.back(l)
+	return l.Rights(ctx, t)
+}

@@ -172,6 +172,24 @@ func (c *client) token() string {
 	if err != nil {
 		c.t.Fatal(err)
 	}
+	return c.accessToken(res)
+}
+
+// userToken gets a token for the service user by the password grant.
+func (c *client) userToken() string {
+	c.t.Helper()
+	res, err := c.http.PostForm("http://sim.example/sim-tenant/oauth2/v2.0/token", url.Values{
+		"grant_type": {"password"}, "client_id": {"sim-app"}, "scope": {entra.Audience + "/.default"},
+		"username": {ServiceUser}, "password": {entra.DefaultPassword},
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return c.accessToken(res)
+}
+
+func (c *client) accessToken(res *http.Response) string {
+	c.t.Helper()
 	defer res.Body.Close()
 	var doc struct {
 		Token string `json:"access_token"`

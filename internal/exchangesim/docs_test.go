@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"roomsync/internal/exchangesim/faults"
+	"roomsync/internal/exchangesim/hook"
 )
 
 func document(t *testing.T) string {
@@ -21,7 +22,7 @@ func document(t *testing.T) string {
 }
 
 // The document tells the truth about what is implemented.
-func TestDocument_NamesEveryFaultAndMagicAddress(t *testing.T) {
+func TestDocument_NamesEveryFaultCauseAndMagicAddress(t *testing.T) {
 	text := document(t)
 	missing := regexp.MustCompile(`(?m)^\| \((.*)\) \| not implemented`).FindStringSubmatch(text)
 	if missing == nil {
@@ -37,6 +38,11 @@ func TestDocument_NamesEveryFaultAndMagicAddress(t *testing.T) {
 	for _, m := range faults.Magic() {
 		if !strings.Contains(text, "| `"+m.Prefix+"` |") {
 			t.Errorf("no %s", m.Prefix)
+		}
+	}
+	for _, cause := range hook.Causes() {
+		if !strings.Contains(text, "`"+string(cause)+"`") {
+			t.Errorf("no %s", cause)
 		}
 	}
 	for _, line := range regexp.MustCompile(`--fault "([^"]+)"`).FindAllStringSubmatch(text, -1) {

@@ -23,10 +23,13 @@ import (
 	"time"
 
 	"roomsync/internal/exchangesim/admin"
+	"roomsync/internal/exchangesim/directory"
 	"roomsync/internal/exchangesim/entra"
 	"roomsync/internal/exchangesim/ewsapi"
 	"roomsync/internal/exchangesim/faults"
+	"roomsync/internal/exchangesim/policy"
 	"roomsync/internal/exchangesim/seed"
+	"roomsync/internal/exchangesim/signin"
 	"roomsync/internal/exchangesim/store"
 	"roomsync/internal/exchangesim/traffic"
 )
@@ -59,9 +62,12 @@ type Options struct {
 	RefreshIn     time.Duration // told with each token when greater than 0
 	Latency       time.Duration // added to every EWS and token call
 	Traffic       float64       // edits per second that Run makes
-	Online        bool          // claim to be Exchange Online rather than Exchange 2019
-	MaxConcurrent int           // calls for one mailbox at once that are no violation; 27 when 0
-	Calls         int           // how many calls the log holds; 10,000 when 0
+	// Online claims to be Exchange Online rather than Exchange 2019: only tokens are accepted, neither Basic nor NTLM,
+	// and no user may impersonate, as there is no ApplicationImpersonation there any more.
+	Online        bool
+	Schemes       *signin.Schemes // kinds of sign-in that EWS accepts; nil: all, or Online only tokens
+	MaxConcurrent int             // calls for one mailbox at once that are no violation; 27 when 0
+	Calls         int             // how many calls the log holds; 10,000 when 0
 	// Now is the clock underneath the simulator's, which can be made to jump; time.Now when nil.
 	Now func() time.Time
 }
@@ -73,9 +79,11 @@ type Server struct {
 	company *store.Company
 	faults  *faults.Engine
 	entra   *entra.Server
+	users   *directory.Directory
+	policy  *policy.Tenant
+	signIn  *signin.Authenticator
 	ews     *ewsapi.Handler
 	handler http.Handler
-	refused atomic.Uint64 // EWS requests that were answered 401
 }
 
 // New puts a simulated Exchange together and seeds it. It starts no goroutine.
@@ -91,15 +99,36 @@ func New(opts Options) (*Server, error) {
 	s.faults = faults.New(faults.Options{
 		Seed: opts.Seed, Now: opts.Now, BusyShare: max(0, opts.BusyShare), MaxConcurrent: opts.MaxConcurrent, Calls: opts.Calls,
 	})
+	s.users = directory.New(directory.Options{Now: s.clock.Now, Exists: func(address string) bool {
+		return address == ServiceUser || s.company.Mailbox(address) != nil
+	}})
+	s.policy = policy.New(policy.Options{Now: s.clock.Now, Seed: opts.Seed})
 	s.entra = entra.New(entra.Options{
-		Now: s.clock.Now, Lifetime: opts.TokenLifetime, RefreshIn: opts.RefreshIn, Users: s.passwordIs, Interceptor: s.faults,
+		Now: s.clock.Now, Lifetime: opts.TokenLifetime, RefreshIn: opts.RefreshIn, Users: s.users.SignIn, Interceptor: s.faults,
 	})
-	s.ews = ewsapi.New(s.company, ewsapi.Options{Auth: signIn{s}, Interceptor: s.faults, Online: opts.Online})
+	s.signIn = signin.New(s.signInOptions())
+	s.ews = ewsapi.New(s.company, ewsapi.Options{Auth: s.signIn, Interceptor: s.faults, Gate: s.policy, Online: opts.Online})
 	s.handler = s.routes()
 	if err := s.prepare(); err != nil {
 		return nil, fmt.Errorf("exchangesim: %w", err)
 	}
 	return s, nil
+}
+
+// signInOptions differ between Exchange on premises and Online, which takes tokens only. ApplicationImpersonation of a
+// service user went away Online in February 2025.
+func (s *Server) signInOptions() signin.Options {
+	o := signin.Options{
+		Entra: s.entra, Users: s.users, Refused: s.policy.Count,
+		Impersonator: ServiceUser, Schemes: signin.Schemes{Bearer: true, Basic: true, NTLM: true},
+	}
+	if s.opts.Online {
+		o.Impersonator, o.Schemes = "", signin.Schemes{Bearer: true}
+	}
+	if s.opts.Schemes != nil {
+		o.Schemes = *s.opts.Schemes
+	}
+	return o
 }
 
 // prepare seeds the company and adds the rules.
@@ -133,7 +162,7 @@ func (s *Server) prepare() error {
 func (s *Server) routes() http.Handler {
 	api := admin.New(admin.Parts{
 		Company: s.company, Faults: s.faults, Entra: s.entra, Clock: s.clock, Seed: s.opts.Seed,
-		Unanchored: s.ews.Unanchored, Refused: s.refused.Load,
+		Unanchored: s.ews.Unanchored, Users: s.users, Policy: s.policy, SignIn: s.signIn,
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set(SimulatedHeader, "true")
@@ -178,8 +207,30 @@ func (s *Server) Company() *store.Company { return s.company }
 // Faults scripts what goes wrong, and knows what was called.
 func (s *Server) Faults() *faults.Engine { return s.faults }
 
+// Policy is what administrators decide about access.
+func (s *Server) Policy() *policy.Tenant { return s.policy }
+
+// Users are the accounts.
+func (s *Server) Users() *directory.Directory { return s.users }
+
+// SignIn decides who makes an EWS request.
+func (s *Server) SignIn() *signin.Authenticator { return s.signIn }
+
 // Entra issues the tokens.
 func (s *Server) Entra() *entra.Server { return s.entra }
+
+// Delegate gives somebody rights in the three folders of every mailbox that there is now: Calendar, Deleted Items and
+// Drafts, where ROOMS' delegated access demands [store.Editor].
+func (s *Server) Delegate(user string, a store.Access) error {
+	for _, m := range s.company.Mailboxes() {
+		for _, folder := range []string{"calendar", "deleteditems", "drafts"} {
+			if err := m.Grant(user, folder, a); err != nil {
+				return fmt.Errorf("exchangesim: %s of %s: %w", folder, m.Address, err)
+			}
+		}
+	}
+	return nil
+}
 
 // Clock is the simulator's wall clock.
 func (s *Server) Clock() *Clock { return s.clock }

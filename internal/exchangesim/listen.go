@@ -96,7 +96,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	defer stop()
 	srv := &http.Server{
 		Handler: s.handler, ReadHeaderTimeout: 10 * time.Second,
-		BaseContext: func(net.Listener) context.Context { return ctx },
+		BaseContext: func(net.Listener) context.Context { return ctx }, ConnContext: s.signIn.ConnContext,
 	}
 	failed := make(chan error, 2)
 	go func() { failed <- srv.Serve(l) }()

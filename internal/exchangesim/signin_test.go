@@ -44,7 +44,7 @@ func TestSignIn_OnTheWire(t *testing.T) {
 				t.Errorf("%s: %q, want %q", s.who, got, s.want)
 			}
 		}
-		if n := c.sim.refused.Load(); n != 4 {
+		if n := c.sim.SignIn().Refused(); n != 4 {
 			t.Errorf("%d requests refused, want 4", n)
 		}
 		if got := c.ews(plain, bearer(token)); !strings.HasPrefix(got, "500 fault Error") {

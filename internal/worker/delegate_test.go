@@ -66,7 +66,7 @@ func delegate(t *testing.T, f func(o *office)) {
 }
 
 func (o *office) grant(a store.Access) {
-	o.Sim.Company().Mailbox(alice).Grant(exchangesim.ServiceUser, a)
+	testenv.Must(o.T, o.Sim.Company().Mailbox(alice).Grant(exchangesim.ServiceUser, "calendar", a))
 }
 
 // once makes f run before the next call of a method.

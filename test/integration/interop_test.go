@@ -15,6 +15,7 @@ import (
 
 	"roomsync/internal/exchangesim"
 	"roomsync/internal/exchangesim/ewsapi"
+	"roomsync/internal/exchangesim/hook"
 	"roomsync/internal/exchangesim/store"
 )
 
@@ -132,5 +133,45 @@ func TestExchangelibOAuth(t *testing.T) {
 	effects := sim.Company().Effects(0)
 	if len(effects) != 1 || effects[0].Actor != "sim-app" {
 		t.Errorf("effects are %+v", effects)
+	}
+}
+
+// TestExchangelibAccess lets exchangelib sign in by NTLM, and work as a delegate with a user's token.
+func TestExchangelibAccess(t *testing.T) {
+	needExchangelib(t)
+	sim, err := exchangesim.New(exchangesim.Options{Seed: 1, Mailboxes: 3, Items: -1, BusyShare: exchangesim.NoBusyShare})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const owner, service, stranger = "user0001@contoso.example", "user0002@contoso.example", "user0003@contoso.example"
+	if err := sim.Delegate(service, store.Editor); err != nil {
+		t.Fatal(err)
+	}
+	if err := sim.Company().Mailbox(stranger).Grant(service, "calendar", store.NoAccess); err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(sim.Handler())
+	defer server.Close()
+
+	var result struct{ NTLM, Delegate string }
+	runScript(t, &result, "access.py", server.URL, owner, service, stranger)
+
+	signIns := map[hook.SignIn]int{}
+	for _, c := range sim.Faults().Calls(0, "", 0) {
+		if c.Operation != "token" {
+			signIns[c.SignIn]++
+		}
+	}
+	if len(signIns) != 2 || signIns[hook.NTLM] == 0 || signIns[hook.Delegated] == 0 {
+		t.Errorf("calls by kind of sign-in: %v", signIns)
+	}
+	mailbox := sim.Company().Mailbox(owner)
+	for id, subject := range map[string]string{result.NTLM: "By NTLM", result.Delegate: "By a delegate"} {
+		if it, err := mailbox.Item(id); err != nil || it.Subject != subject {
+			t.Errorf("item is %+v (%v)", it, err)
+		}
+	}
+	if trash, _ := mailbox.Folder("deleteditems"); trash.Total != 1 {
+		t.Errorf("%d deleted items", trash.Total)
 	}
 }

@@ -12,8 +12,11 @@ import (
 	"strings"
 	"time"
 
+	"roomsync/internal/exchangesim/directory"
 	"roomsync/internal/exchangesim/entra"
 	"roomsync/internal/exchangesim/faults"
+	"roomsync/internal/exchangesim/policy"
+	"roomsync/internal/exchangesim/signin"
 	"roomsync/internal/exchangesim/store"
 )
 
@@ -25,7 +28,9 @@ type Parts struct {
 	Clock      Clock
 	Seed       uint64        // for mailboxes and traffic asked for here, where the request names none
 	Unanchored func() uint64 // calls with impersonation but without X-AnchorMailbox
-	Refused    func() uint64 // EWS requests that were answered 401 for their credentials
+	Users      *directory.Directory
+	Policy     *policy.Tenant
+	SignIn     *signin.Authenticator
 }
 
 // Clock is the simulator's wall clock.
@@ -63,6 +68,10 @@ var routes = []route{
 	{"PATCH", "/admin/mailboxes/{address}/items/{id}", (*api).updateItem},
 	{"DELETE", "/admin/mailboxes/{address}/items/{id}", (*api).deleteItem},
 	{"PUT", "/admin/mailboxes/{address}/access", (*api).setAccess},
+	{"PUT", "/admin/mailboxes/{address}/ews", (*api).setMailboxEWS},
+	{"PUT", "/admin/mailboxes/{address}/impersonation", (*api).denyImpersonation},
+	{"GET", "/admin/mailboxes/{address}/permissions", (*api).listPermissions},
+	{"PUT", "/admin/mailboxes/{address}/permissions/{user}", (*api).setPermissions},
 	{"POST", "/admin/mailboxes/{address}/throttle", (*api).throttle},
 	{"POST", "/admin/mailboxes/{address}/invalidate-sync-states", (*api).invalidateSyncStates},
 	{"GET", "/admin/catalog", (*api).catalog},
@@ -82,6 +91,32 @@ var routes = []route{
 	{"GET", "/admin/certificates", (*api).listCertificates},
 	{"POST", "/admin/certificates", (*api).addCertificate},
 	{"DELETE", "/admin/certificates/{thumbprint}", (*api).removeCertificate},
+	{"GET", "/admin/app", (*api).getApp},
+	{"PATCH", "/admin/app", (*api).updateApp},
+	{"GET", "/admin/secrets", (*api).listSecrets},
+	{"POST", "/admin/secrets", (*api).addSecret},
+	{"DELETE", "/admin/secrets/{id}", (*api).removeSecret},
+	{"GET", "/admin/federated-credentials", (*api).listTrusts},
+	{"POST", "/admin/federated-credentials", (*api).addTrust},
+	{"DELETE", "/admin/federated-credentials/{name}", (*api).removeTrust},
+	{"PUT", "/admin/issuers", (*api).setIssuer},
+	{"POST", "/admin/federated-token", (*api).issueFederatedToken},
+	{"GET", "/admin/users/{address}", (*api).getUser},
+	{"PUT", "/admin/users/{address}", (*api).setUser},
+	{"PUT", "/admin/lockout", (*api).setLockout},
+	{"GET", "/admin/sign-in", (*api).getSignIn},
+	{"PUT", "/admin/sign-in", (*api).setSignIn},
+	{"GET", "/admin/policy", (*api).getPolicy},
+	{"DELETE", "/admin/policy", (*api).clearPolicy},
+	{"PUT", "/admin/policy/organization", (*api).setOrganization},
+	{"PUT", "/admin/policy/groups/{group}", (*api).setGroup},
+	{"POST", "/admin/policy/application-access", (*api).addAccessPolicy},
+	{"GET", "/admin/policy/application-access/test", (*api).testAccessPolicy},
+	{"DELETE", "/admin/policy/application-access/{id}", (*api).removeAccessPolicy},
+	{"POST", "/admin/policy/role-assignments", (*api).addRoleAssignment},
+	{"DELETE", "/admin/policy/role-assignments/{id}", (*api).removeRoleAssignment},
+	{"PUT", "/admin/policy/impersonation/{principal}", (*api).setImpersonation},
+	{"PUT", "/admin/policy/scream-test", (*api).setScreamTest},
 	{"GET", "/admin/clock", (*api).clock},
 	{"POST", "/admin/clock", (*api).jump},
 	{"POST", "/admin/traffic", (*api).traffic},
@@ -129,11 +164,14 @@ func asError(err error) *Error {
 	var e *Error
 	var field *faults.FieldError
 	var refusal *store.Error
+	var senseless *policy.Error
 	switch {
 	case errors.As(err, &e):
 		return e
 	case errors.As(err, &field):
 		return invalid(field.Field, field.Problem, field.Hint)
+	case errors.As(err, &senseless):
+		return invalid(senseless.Field, senseless.Problem, senseless.Hint)
 	case errors.As(err, &refusal):
 		return &Error{status: statusOf(refusal), Message: refusal.Error(), Hint: "Exchange would answer " + refusal.Code}
 	}

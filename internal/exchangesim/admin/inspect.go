@@ -6,6 +6,7 @@ import (
 
 	"roomsync/internal/exchangesim/entra"
 	"roomsync/internal/exchangesim/faults"
+	"roomsync/internal/exchangesim/hook"
 	"roomsync/internal/exchangesim/store"
 	"roomsync/internal/exchangesim/traffic"
 )
@@ -104,12 +105,13 @@ func (a *api) violations(*http.Request) (any, error) {
 
 func (a *api) counters(*http.Request) (any, error) {
 	return struct {
-		Mailboxes  int             `json:"mailboxes"`
-		EWS        faults.Counters `json:"ews"`
-		Tokens     entra.Stats     `json:"tokens"`
-		Unanchored uint64          `json:"unanchored"`
-		Refused    uint64          `json:"refused"`
-	}{len(a.Company.Mailboxes()), a.Faults.Counters(), a.Entra.Stats(), a.Unanchored(), a.Refused()}, nil
+		Mailboxes  int                   `json:"mailboxes"`
+		EWS        faults.Counters       `json:"ews"`
+		Tokens     entra.Stats           `json:"tokens"`
+		Unanchored uint64                `json:"unanchored"`
+		Refused    uint64                `json:"refused"`
+		Refusals   map[hook.Cause]uint64 `json:"refusals"`
+	}{len(a.Company.Mailboxes()), a.Faults.Counters(), a.Entra.Stats(), a.Unanchored(), a.SignIn.Refused(), a.Policy.Refusals()}, nil
 }
 
 func (a *api) clock(*http.Request) (any, error) {
@@ -158,9 +160,14 @@ func (a *api) traffic(r *http.Request) (any, error) {
 	}{edits}, nil
 }
 
-// reset ends everything that was scripted, forgets what was logged, and puts the clock right. Mailboxes and tokens stay.
+// reset ends everything that was scripted, takes every policy away, puts the accounts and the app back to what they
+// were, forgets what was logged, and puts the clock right. Mailboxes, tokens and the app's credentials stay.
 func (a *api) reset(*http.Request) (any, error) {
 	a.Faults.Reset()
+	a.Policy.Reset()
+	a.Users.Reset()
+	a.Entra.SetApp(entra.WorkingApp())
+	a.SignIn.Reset()
 	a.Clock.Jump(-a.Clock.Offset())
 	return nil, nil
 }

@@ -12,9 +12,12 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"roomsync/internal/exchangesim/directory"
 	"roomsync/internal/exchangesim/entra"
 	"roomsync/internal/exchangesim/faults"
+	"roomsync/internal/exchangesim/policy"
 	"roomsync/internal/exchangesim/seed"
+	"roomsync/internal/exchangesim/signin"
 	"roomsync/internal/exchangesim/store"
 )
 
@@ -40,9 +43,15 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, seen: map[string]bool{}}
 	w.Parts = Parts{
 		Company: store.New(store.Options{Now: clock.Now}), Faults: faults.New(faults.Options{}),
-		Entra: entra.New(entra.Options{}), Clock: clock, Seed: 1, Unanchored: func() uint64 { return 3 },
-		Refused: func() uint64 { return 2 },
+		Clock: clock, Seed: 1, Unanchored: func() uint64 { return 3 }, Policy: policy.New(policy.Options{Now: clock.Now}),
 	}
+	w.Users = directory.New(directory.Options{Now: clock.Now, Exists: func(address string) bool {
+		return address == "svc@contoso.example" || w.Company.Mailbox(address) != nil
+	}})
+	w.Entra = entra.New(entra.Options{Now: clock.Now, Users: w.Users.SignIn})
+	w.SignIn = signin.New(signin.Options{
+		Entra: w.Entra, Users: w.Users, Refused: w.Policy.Count, Schemes: signin.Schemes{Bearer: true, Basic: true, NTLM: true},
+	})
 	if _, err := seed.Fill(w.Company, seed.Options{Seed: 1, Mailboxes: 5, Items: 4}); err != nil {
 		t.Fatal(err)
 	}

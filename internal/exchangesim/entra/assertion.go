@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -79,16 +80,37 @@ type jwtParts struct {
 		Algorithm  string `json:"alg"`
 		Thumb      string `json:"x5t"`
 		ThumbSHA25 string `json:"x5t#S256"`
+		KeyID      string `json:"kid"`
 	}
 	claims struct {
-		Audience  string `json:"aud"`
-		Issuer    string `json:"iss"`
-		Subject   string `json:"sub"`
-		Expires   int64  `json:"exp"`
-		NotBefore int64  `json:"nbf"`
+		Audience  audience `json:"aud"`
+		Issuer    string   `json:"iss"`
+		Subject   string   `json:"sub"`
+		Expires   int64    `json:"exp"`
+		NotBefore int64    `json:"nbf"`
 	}
 	signed    string // what the signature is over
 	signature []byte
+}
+
+// audience is the one audience of a token. It may stand in a list (RFC 7519, 4.1.3); of several none is taken.
+type audience string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (a *audience) UnmarshalJSON(text []byte) error {
+	var one string
+	if json.Unmarshal(text, &one) == nil {
+		*a = audience(one)
+		return nil
+	}
+	var all []string
+	if err := json.Unmarshal(text, &all); err != nil {
+		return err
+	}
+	if len(all) == 1 {
+		*a = audience(all[0])
+	}
+	return nil
 }
 
 func splitJWT(text string) (p jwtParts, ok bool) {
@@ -108,28 +130,49 @@ func splitJWT(text string) (p jwtParts, ok bool) {
 	return p, err == nil
 }
 
-// assertion checks a client assertion that is signed with a certificate's key.
+// assertion checks a client assertion: one that names a certificate, or one of an issuer that the app trusts.
 func (s *Server) assertion(req request) *refusal {
 	p, ok := splitJWT(req.form.Get("client_assertion"))
-	if !ok || req.form.Get("client_assertion_type") != assertionType {
+	switch {
+	case !ok || req.form.Get("client_assertion_type") != assertionType:
 		return &refusal{code: 50027}
+	case p.isFederated(req.app):
+		return s.federated(p)
 	}
+	return s.byCertificate(req, p)
+}
+
+// isFederated tells a token of another issuer from one that the app has signed itself.
+func (p jwtParts) isFederated(app string) bool {
+	return p.header.Thumb == "" && p.header.ThumbSHA25 == "" && !strings.EqualFold(p.claims.Issuer, app)
+}
+
+func (s *Server) byCertificate(req request, p jwtParts) *refusal {
 	cert := s.signerOf(p)
 	if cert == nil || !p.signedBy(cert.PublicKey.(*rsa.PublicKey)) {
 		return &refusal{code: 700027}
 	}
-	now := s.opts.Now()
-	switch {
+	switch now := s.opts.Now(); {
 	case !strings.EqualFold(p.claims.Issuer, req.app) || !strings.EqualFold(p.claims.Subject, req.app):
 		return &refusal{code: 700021}
-	case !slices.Contains(req.audiences, p.claims.Audience):
+	case !slices.Contains(req.audiences, string(p.claims.Audience)):
 		return &refusal{code: 700023}
-	case now.Add(clockSkew).Before(time.Unix(p.claims.NotBefore, 0)) || !now.Add(-clockSkew).Before(time.Unix(p.claims.Expires, 0)):
-		return &refusal{code: 700024}
+	case s.outOfTime(p) != nil:
+		return s.outOfTime(p)
 	case now.Before(cert.NotBefore) || now.After(cert.NotAfter):
 		return &refusal{code: 1000502}
 	}
 	return nil
+}
+
+func (s *Server) outOfTime(p jwtParts) *refusal {
+	now := s.opts.Now()
+	from, to := time.Unix(p.claims.NotBefore, 0), time.Unix(p.claims.Expires, 0)
+	if !now.Add(clockSkew).Before(from) && now.Add(-clockSkew).Before(to) {
+		return nil
+	}
+	return &refusal{code: 700024, field: fmt.Sprintf(" Current time: %s, assertion valid from %s, expiry time of assertion %s.",
+		now.UTC().Format(time.RFC3339), from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339))}
 }
 
 // signerOf finds the registered certificate that the token's header names; nil when there is none.

@@ -7,6 +7,7 @@ package entra
 
 import (
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"maps"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"roomsync/internal/exchangesim/directory"
 	"roomsync/internal/exchangesim/hook"
 )
 
@@ -22,7 +24,7 @@ const (
 	DefaultTenant   = "sim-tenant"
 	DefaultAppID    = "sim-app"
 	DefaultSecret   = "sim-secret"
-	DefaultPassword = "simulated"
+	DefaultPassword = directory.DefaultPassword
 	DefaultLifetime = time.Hour
 )
 
@@ -32,13 +34,13 @@ type Options struct {
 	Tenant   string           // tenant id; requests may also name it by Domain
 	Domain   string           // a verified domain of the tenant; contoso.example when empty
 	AppID    string           // client id of the one registered app
-	Secret   string           // its client secret
+	Secret   string           // its client secret at the start
 	Lifetime time.Duration    // of access tokens
 	// RefreshIn is told to the client as refresh_in when greater than 0: the age from which a token should be renewed
 	// although it is still good.
 	RefreshIn time.Duration
-	// Users says whether address may sign in with password. Nobody may when nil.
-	Users func(address, password string) bool
+	// Users says how a user's sign-in with a password ends. No user is known when nil.
+	Users func(address, password string) directory.Outcome
 	// Interceptor scripts what goes wrong; the operations are "token" and "discovery". Nothing does when nil.
 	Interceptor hook.Interceptor
 }
@@ -50,15 +52,20 @@ type Server struct {
 	mux    *http.ServeMux
 
 	mu      sync.Mutex
-	secret  string
+	app     App
+	secrets []secret
 	life    time.Duration
 	refresh time.Duration
 	certs   []*x509.Certificate // never changed, only replaced
-	tokens  map[string]*Token   // by the token itself
-	gens    map[string]int      // tokens issued so far, by subject
-	calls   uint64
-	tries   map[string]int // attempts, by operation and subject
-	stats   Stats
+	trusts  []FederatedCredential
+	issuers map[string]map[string]*rsa.PublicKey // by issuer and key id
+	// issuerPrivate is the simulated issuer's key; nil until it is needed.
+	issuerPrivate *rsa.PrivateKey
+	tokens        map[string]*Token // by the token itself
+	gens          map[string]int    // tokens issued so far, by subject
+	calls         uint64
+	tries         map[string]int // attempts, by operation and subject
+	stats         Stats
 }
 
 // Stats counts what the token endpoint did.
@@ -70,6 +77,15 @@ type Stats struct {
 	Discovery uint64            `json:"discovery"` // discovery documents asked for
 	BySubject map[string]uint64 `json:"bySubject"` // token requests of each app or user
 	ByCode    map[int]uint64    `json:"byCode"`    // refusals by AADSTS number, injected ones not included
+	// ByCredential counts by grant and by what proved the app's identity, such as "client_credentials/certificate" or
+	// "password/none".
+	ByCredential map[string]CredentialStats `json:"byCredential"`
+}
+
+// CredentialStats counts the token requests of one kind.
+type CredentialStats struct {
+	Requests uint64 `json:"requests"` // refused ones included
+	Issued   uint64 `json:"issued"`
 }
 
 // New makes a token service.
@@ -79,9 +95,11 @@ func New(opts Options) *Server {
 		tokens: map[string]*Token{},
 		gens:   map[string]int{},
 		tries:  map[string]int{},
-		stats:  Stats{BySubject: map[string]uint64{}, ByCode: map[int]uint64{}},
+		stats:  Stats{BySubject: map[string]uint64{}, ByCode: map[int]uint64{}, ByCredential: map[string]CredentialStats{}},
+		app:    WorkingApp(), issuers: map[string]map[string]*rsa.PublicKey{},
 	}
-	s.secret, s.life, s.refresh = s.opts.Secret, s.opts.Lifetime, s.opts.RefreshIn
+	s.SetSecret(s.opts.Secret)
+	s.life, s.refresh = s.opts.Lifetime, s.opts.RefreshIn
 	rand.Read(s.signer[:]) // never fails: crypto/rand ends the process instead
 	s.mux = http.NewServeMux()
 	s.mux.HandleFunc("GET /common/discovery/instance", s.discovery(s.instanceDiscovery))
@@ -129,18 +147,11 @@ func (s *Server) SetLifetime(life, refreshIn time.Duration) {
 	s.life, s.refresh = life, refreshIn
 }
 
-// SetSecret rotates the app's client secret: the old one is refused from now on.
-func (s *Server) SetSecret(secret string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.secret = secret
-}
-
 // Stats tells what has happened so far.
 func (s *Server) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	c := s.stats
-	c.BySubject, c.ByCode = maps.Clone(c.BySubject), maps.Clone(c.ByCode)
+	c.BySubject, c.ByCode, c.ByCredential = maps.Clone(c.BySubject), maps.Clone(c.ByCode), maps.Clone(c.ByCredential)
 	return c
 }

@@ -16,10 +16,16 @@ import (
 
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/confidential"
 
+	"roomsync/internal/exchangesim/directory"
 	"roomsync/internal/exchangesim/hook"
 )
 
 const scope = Audience + "/.default"
+
+// svcOnly is a directory with one account.
+func svcOnly() *directory.Directory {
+	return directory.New(directory.Options{Exists: func(address string) bool { return address == "svc@contoso.example" }})
+}
 
 func form(change ...string) url.Values {
 	v := url.Values{"grant_type": {"client_credentials"}, "client_id": {DefaultAppID}, "client_secret": {DefaultSecret}, "scope": {scope}}
@@ -81,7 +87,7 @@ func TestToken_ClientSecret(t *testing.T) {
 }
 
 func TestToken_Refusals(t *testing.T) {
-	s := New(Options{Users: func(a, p string) bool { return a == "svc@contoso.example" && p == DefaultPassword }})
+	s := New(Options{Users: svcOnly().SignIn})
 	srv := httptest.NewServer(s)
 	defer srv.Close()
 	user := func(name, pass string) url.Values {
@@ -95,7 +101,7 @@ func TestToken_Refusals(t *testing.T) {
 		code   float64
 	}{
 		"wrong secret":         {DefaultTenant, form("client_secret", "no"), 401, "invalid_client", 7000215},
-		"no secret":            {DefaultTenant, form("client_secret", ""), 401, "invalid_client", 7000218},
+		"no secret":            {DefaultTenant, form("client_secret", ""), 401, "invalid_client", 7000216},
 		"unknown app":          {DefaultTenant, form("client_id", "other"), 400, "unauthorized_client", 700016},
 		"unknown tenant":       {"elsewhere", form(), 400, "invalid_request", 90002},
 		"scope of another API": {DefaultTenant, form("scope", "https://graph.example/.default"), 400, "invalid_resource", 500011},
@@ -104,7 +110,7 @@ func TestToken_Refusals(t *testing.T) {
 		"unknown grant":        {DefaultTenant, form("grant_type", "magic"), 400, "unsupported_grant_type", 70003},
 		"nonsense assertion":   {DefaultTenant, form("client_secret", "", "client_assertion", "x"), 401, "invalid_client", 50027},
 		"wrong password":       {DefaultTenant, user("svc@contoso.example", "no"), 400, "invalid_grant", 50126},
-		"unknown user":         {DefaultTenant, user("nobody@contoso.example", DefaultPassword), 400, "invalid_grant", 50126},
+		"unknown user":         {DefaultTenant, user("nobody@contoso.example", DefaultPassword), 400, "invalid_grant", 50034},
 	} {
 		t.Run(name, func(t *testing.T) {
 			status, doc := ask(t, srv, c.tenant, c.form)
@@ -176,7 +182,7 @@ func (a toAuthority) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestMSAL(t *testing.T) {
 	for name, discovery := range map[string]bool{"with instance discovery": true, "without": false} {
 		t.Run(name, func(t *testing.T) {
-			s := New(Options{Users: func(a, p string) bool { return a == "svc@contoso.example" && p == DefaultPassword }})
+			s := New(Options{Users: svcOnly().SignIn})
 			srv := httptest.NewTLSServer(s)
 			defer srv.Close()
 			client := func(secret string) confidential.Client {

@@ -2,7 +2,6 @@ package entra
 
 import (
 	"crypto/rand"
-	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -10,6 +9,9 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"roomsync/internal/exchangesim/directory"
+	"roomsync/internal/exchangesim/hook"
 )
 
 // request is a token request whose tenant exists.
@@ -19,9 +21,21 @@ type request struct {
 	audiences           []string // by which a client assertion may name this endpoint
 }
 
-// grants are the grant types that the token endpoint knows. Each checks its own credential, and says for which user
-// the token is ("" for the app itself) or why there is none.
-var grants = map[string]func(*Server, request) (user string, no *refusal){
+// granted is what a token will say.
+type granted struct {
+	user          string // "" for the app itself
+	roles, scopes []string
+}
+
+// The permissions that EWS asks for: of an app, and of an app that acts for a user.
+const (
+	AppRole        = "full_access_as_app"
+	DelegatedScope = "EWS.AccessAsUser.All"
+)
+
+// grants are the grant types that the token endpoint knows. Each checks its own credential, and says what is granted or
+// why nothing is.
+var grants = map[string]func(*Server, request) (granted, *refusal){
 	"client_credentials": (*Server).clientCredentials,
 	"password":           (*Server).password,
 }
@@ -35,6 +49,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.stats.Requests++
 	s.stats.BySubject[subject]++
+	s.countCredential(req, CredentialStats{Requests: 1})
 	s.mu.Unlock()
 
 	c, done := s.open(w, r, "token", subject)
@@ -47,18 +62,46 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 		s.refuse(c, r, refusal{code: 900144, field: "grant_type"})
 		return
 	}
-	user, no := s.check(req)
+	what, no := s.check(req)
 	if no != nil {
 		no.app, no.tenant = req.app, req.tenant
 		s.refuse(c, r, *no)
 		return
 	}
-	doc := s.grant(req, user)
+	doc := s.grant(req, what)
 	if c.after() {
 		s.faulted() // the token is issued, the answer is lost
 		return
 	}
 	reply(c, http.StatusOK, doc)
+}
+
+// countCredential adds to the counter of the request's kind. The caller holds the lock.
+func (s *Server) countCredential(req request, n CredentialStats) {
+	key := req.form.Get("grant_type") + "/" + string(req.credential())
+	if grants[req.form.Get("grant_type")] == nil {
+		key = "other"
+	}
+	was := s.stats.ByCredential[key]
+	s.stats.ByCredential[key] = CredentialStats{was.Requests + n.Requests, was.Issued + n.Issued}
+}
+
+// noCredential is what a public client shows.
+const noCredential hook.SignIn = "none"
+
+// credential is what the request shows to prove the app's identity, good or not.
+func (r request) credential() hook.SignIn {
+	switch assertion := r.form.Get("client_assertion"); {
+	case r.secret != "":
+		return hook.Secret
+	case assertion == "":
+		return noCredential
+	default:
+		if p, ok := splitJWT(assertion); ok && p.isFederated(r.app) {
+			return hook.Federated
+		}
+		return hook.Certificate
+	}
 }
 
 func (s *Server) faulted() {
@@ -97,84 +140,115 @@ func subjectOf(req request) string {
 	return strings.ToLower(req.app)
 }
 
-func (s *Server) check(req request) (user string, no *refusal) {
+func (s *Server) check(req request) (granted, *refusal) {
 	if !s.knowsTenant(req.tenant) {
-		return "", &refusal{code: 90002}
+		return granted{}, &refusal{code: 90002}
 	}
 	for _, must := range []string{"grant_type", "client_id", "scope"} {
 		if req.form.Get(must) == "" && (must != "client_id" || req.app == "") {
-			return "", &refusal{code: 900144, field: must}
+			return granted{}, &refusal{code: 900144, field: must}
 		}
 	}
-	if !strings.EqualFold(req.app, s.opts.AppID) {
-		return "", &refusal{code: 700016}
-	}
 	g := grants[req.form.Get("grant_type")]
-	if g == nil {
-		return "", &refusal{code: 70003, field: req.form.Get("grant_type")}
+	switch {
+	case !strings.EqualFold(req.app, s.opts.AppID):
+		return granted{}, &refusal{code: 700016}
+	case s.App().Disabled:
+		return granted{}, &refusal{code: 7000112}
+	case g == nil:
+		return granted{}, &refusal{code: 70003, field: req.form.Get("grant_type")}
 	}
 	return g(s, req)
 }
 
 // client checks how the app proves its identity, if it does.
-func (s *Server) client(req request) (proved bool, no *refusal) {
-	switch {
-	case req.secret != "":
-		if !s.secretIs(req.secret) {
-			return false, &refusal{code: 7000215}
+func (s *Server) client(req request, publicAllowed bool) *refusal {
+	switch req.credential() {
+	case hook.Secret:
+		return s.checkSecret(req.secret)
+	case noCredential:
+		if publicAllowed {
+			return nil
 		}
-	case req.form.Get("client_assertion") != "":
-		if no := s.assertion(req); no != nil {
-			return false, no
-		}
-	default:
-		return false, nil
+		return &refusal{code: 7000218}
 	}
-	return true, nil
+	return s.assertion(req)
 }
 
-func (s *Server) clientCredentials(req request) (string, *refusal) {
-	proved, no := s.client(req)
-	if no == nil && !proved {
-		no = &refusal{code: 7000218}
+func (s *Server) clientCredentials(req request) (granted, *refusal) {
+	if req.credential() == noCredential {
+		return granted{}, &refusal{code: 7000216}
 	}
-	if no != nil {
-		return "", no
+	if no := s.client(req, false); no != nil {
+		return granted{}, no
 	}
 	scopes := resourceScopes(req)
 	scope := strings.Join(scopes, " ")
 	resource, isDefault := strings.CutSuffix(scope, "/.default")
 	if !isDefault || len(scopes) != 1 {
-		return "", &refusal{code: 70011, scope: scope}
+		return granted{}, &refusal{code: 70011, scope: scope}
 	}
 	if !isExchange(resource) {
-		return "", &refusal{code: 500011, scope: resource}
+		return granted{}, &refusal{code: 500011, scope: resource}
 	}
-	return "", nil
+	if a := s.App(); a.Permission && a.Consent {
+		return granted{roles: []string{AppRole}}, nil
+	}
+	return granted{}, nil // a token all the same: what it is good for is decided where it is shown
 }
 
 // password is the resource owner password credentials grant, which Microsoft discourages and ROOMS' service user needs.
-func (s *Server) password(req request) (string, *refusal) {
-	if _, no := s.client(req); no != nil { // a public client proves nothing
-		return "", no
+func (s *Server) password(req request) (granted, *refusal) {
+	if no := s.client(req, s.App().PublicClient); no != nil {
+		return granted{}, no
 	}
-	if scopes := resourceScopes(req); !slices.ContainsFunc(scopes, exchangeScope) {
-		return "", &refusal{code: 500011, scope: strings.Join(scopes, " ")}
+	scopes := resourceScopes(req)
+	if !slices.ContainsFunc(scopes, exchangeScope) {
+		return granted{}, &refusal{code: 500011, scope: strings.Join(scopes, " ")}
 	}
 	user, pass := strings.ToLower(req.form.Get("username")), req.form.Get("password")
 	if user == "" || pass == "" {
-		return "", &refusal{code: 900144, field: "username"}
+		return granted{}, &refusal{code: 900144, field: "username"}
 	}
-	if s.opts.Users == nil || !s.opts.Users(user, pass) {
-		return "", &refusal{code: 50126}
+	outcome := directory.UnknownUser
+	if s.opts.Users != nil {
+		outcome = s.opts.Users(user, pass)
 	}
-	return user, nil
+	if code := outcomes[outcome]; code != 0 {
+		return granted{}, &refusal{code: code, user: "{EUII Hidden}", scope: Audience}
+	}
+	return s.consented(user, scopes)
 }
 
-func (s *Server) secretIs(secret string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return subtle.ConstantTimeCompare([]byte(secret), []byte(s.secret)) == 1
+// outcomes are the AADSTS numbers of sign-ins that fail.
+var outcomes = map[directory.Outcome]int{
+	directory.UnknownUser:                          50034,
+	directory.WrongPassword:                        50126,
+	directory.Outcome(directory.Locked):            50053,
+	directory.Outcome(directory.Disabled):          50057,
+	directory.Outcome(directory.PasswordExpired):   50055,
+	directory.Outcome(directory.MFARequired):       50076,
+	directory.Outcome(directory.MFAEnrolment):      50079,
+	directory.Outcome(directory.ConditionalAccess): 53003,
+	directory.Outcome(directory.NotAssigned):       50105,
+}
+
+// otherScope is what an app has that has no permission for EWS.
+const otherScope = "Calendars.Read"
+
+// consented grants a user's token, as far as there is consent. A scope that is asked for by name must be consented to;
+// .default asks for whatever there is.
+func (s *Server) consented(user string, scopes []string) (granted, *refusal) {
+	a := s.App()
+	byName := !slices.ContainsFunc(scopes, func(s string) bool { return exchangeScope(s) && strings.HasSuffix(s, "/.default") })
+	isEWS := func(s string) bool { return exchangeScope(s) && strings.HasSuffix(s, "/"+DelegatedScope) }
+	switch {
+	case !a.Consent, byName && !(a.DelegatedPermission && slices.ContainsFunc(scopes, isEWS)):
+		return granted{}, &refusal{code: 65001}
+	case !a.DelegatedPermission:
+		return granted{user: user, scopes: []string{otherScope}}, nil
+	}
+	return granted{user: user, scopes: []string{DelegatedScope}}, nil
 }
 
 // resourceScopes leaves out the scopes of OpenID Connect, which MSAL adds to every request, an app's own included.
@@ -199,9 +273,10 @@ func isExchange(resource string) bool {
 }
 
 // grant issues a token and words the answer.
-func (s *Server) grant(req request, user string) map[string]any {
+func (s *Server) grant(req request, what granted) map[string]any {
 	s.mu.Lock()
-	raw, t := s.issue(s.opts.AppID, user, req.form.Get("grant_type"))
+	raw, t := s.issue(req, what)
+	s.countCredential(req, CredentialStats{Issued: 1})
 	life, refresh := s.life, s.refresh
 	s.mu.Unlock()
 	doc := map[string]any{
@@ -211,10 +286,11 @@ func (s *Server) grant(req request, user string) map[string]any {
 	if refresh > 0 {
 		doc["refresh_in"] = int(refresh.Seconds())
 	}
+	user := what.user
 	if user == "" {
 		return doc
 	}
-	doc["scope"] = Audience + "/EWS.AccessAsUser.All"
+	doc["scope"] = Audience + "/" + strings.Join(what.scopes, " "+Audience+"/")
 	if scopes := strings.Fields(req.form.Get("scope")); slices.Contains(scopes, "openid") {
 		doc["id_token"] = s.jwt(map[string]any{
 			"aud": s.opts.AppID, "iss": "https://login.microsoftonline.com/" + s.opts.Tenant + "/v2.0", "tid": s.opts.Tenant,

@@ -10,7 +10,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+
+	"roomsync/internal/exchangesim/hook"
 )
 
 // Audience is the resource that tokens are issued for: Exchange Online.
@@ -25,16 +28,25 @@ var (
 
 // Token is what the registry knows of one access token. The token itself is not part of it.
 type Token struct {
-	ID         string    `json:"id"`             // subject/generation, such as "sim-app/3"
-	Subject    string    `json:"subject"`        // app id, or the user's address
-	Generation int       `json:"generation"`     // counts the subject's tokens, from 1
-	AppID      string    `json:"appId"`          // client that asked for it
-	User       string    `json:"user,omitempty"` // address; empty for a token of the app itself
-	Grant      string    `json:"grant"`          // grant_type
-	Issued     time.Time `json:"issued"`
-	Expires    time.Time `json:"expires"`
-	Revoked    bool      `json:"revoked"`
-	Used       uint64    `json:"used"` // how often it was shown to Exchange
+	ID         string `json:"id"`             // subject/generation, such as "sim-app/3"
+	Subject    string `json:"subject"`        // app id, or the user's address
+	Generation int    `json:"generation"`     // counts the subject's tokens, from 1
+	AppID      string `json:"appId"`          // client that asked for it
+	User       string `json:"user,omitempty"` // address; empty for a token of the app itself
+	Grant      string `json:"grant"`          // grant_type
+	// SignIn is what the token was got with: a credential of the app, or for a user's token the password grant.
+	SignIn  hook.SignIn `json:"signIn"`
+	Roles   []string    `json:"roles,omitempty"`  // of an app's token
+	Scopes  []string    `json:"scopes,omitempty"` // of a user's token
+	Issued  time.Time   `json:"issued"`
+	Expires time.Time   `json:"expires"`
+	Revoked bool        `json:"revoked"`
+	Used    uint64      `json:"used"` // how often it was shown to Exchange
+}
+
+// Permitted says whether the token carries what EWS asks for.
+func (t *Token) Permitted() bool {
+	return slices.Contains(t.Roles, AppRole) || slices.Contains(t.Scopes, DelegatedScope)
 }
 
 // Lookup tells what token stands for. The error is one of the three above; with the latter two the Token is set.
@@ -87,14 +99,19 @@ func (s *Server) Revoke(id string) int {
 const keptTokens = 10_000
 
 // issue makes a token and registers it. The caller holds the lock.
-func (s *Server) issue(app, user, grant string) (string, *Token) {
+func (s *Server) issue(req request, what granted) (string, *Token) {
 	now := s.opts.Now()
-	subject := cmp.Or(user, app)
+	signIn := req.credential()
+	if what.user != "" {
+		signIn = hook.Delegated
+	}
+	subject := cmp.Or(what.user, s.opts.AppID)
 	s.gens[subject]++
 	t := &Token{
 		ID:      fmt.Sprintf("%s/%d", subject, s.gens[subject]),
 		Subject: subject, Generation: s.gens[subject],
-		AppID: app, User: user, Grant: grant,
+		AppID: s.opts.AppID, User: what.user, Grant: req.form.Get("grant_type"), SignIn: signIn,
+		Roles: what.roles, Scopes: what.scopes,
 		Issued: now, Expires: now.Add(s.life),
 	}
 	raw := s.sign(t)
@@ -139,10 +156,10 @@ func (s *Server) sign(t *Token) string {
 		IssuedAt: t.Issued.Unix(), NotBefore: t.Issued.Unix(), Expires: t.Expires.Unix(),
 		AppID: t.AppID, Tenant: s.opts.Tenant, Subject: t.Subject, User: t.User,
 		ID: rand.Text(), Version: "1.0",
-		IDType: "app", Roles: []string{"full_access_as_app"},
+		IDType: "app", Roles: t.Roles, Scope: strings.Join(t.Scopes, " "),
 	}
 	if t.User != "" {
-		c.IDType, c.Roles, c.Scope = "user", nil, "EWS.AccessAsUser.All"
+		c.IDType = "user"
 	}
 	return s.jwt(c)
 }

@@ -22,6 +22,7 @@ type reply struct {
 	operation string
 	status    int // 200 when 0
 	body      []byte
+	frontEnd  bool // refused before any mailbox server was asked
 }
 
 // gzipFrom is the size from which an answer is compressed for a client that accepts it: IIS's minFileSizeForComp,
@@ -47,7 +48,7 @@ func (h *Handler) deliver(out http.ResponseWriter, in *http.Request, a *hook.Ans
 	}
 	status, body := choose(a, rep)
 	header := out.Header()
-	h.setHeader(header, in, rep.operation)
+	h.setHeader(header, in, rep)
 	if a.SOAPFault == nil && a.Response == nil && a.Status != 0 {
 		header.Del("Content-Type")
 	}
@@ -82,17 +83,20 @@ func choose(a *hook.Answer, rep reply) (int, []byte) {
 }
 
 // setHeader sets what a real server's answer carries.
-func (h *Handler) setHeader(header http.Header, in *http.Request, operation string) {
+func (h *Handler) setHeader(header http.Header, in *http.Request, rep reply) {
 	header["Content-Type"] = contentType
 	header["Cache-Control"] = cacheControl
-	header["X-DiagInfo"], header["X-FEServer"], header["X-BEServer"] = backEnd, frontEnd, backEnd
+	header["X-FEServer"] = frontEnd
+	if !rep.frontEnd {
+		header["X-DiagInfo"], header["X-BEServer"] = backEnd, backEnd
+	}
 	id := in.Header.Get("client-request-id")
 	if id == "" || in.Header.Get("return-client-request-id") != "true" {
 		id = newRequestID()
 	}
 	header["request-id"] = []string{id}
-	if operation != "" {
-		header["x-EwsHandler"] = []string{operation}
+	if rep.operation != "" && !rep.frontEnd {
+		header["x-EwsHandler"] = []string{rep.operation}
 	}
 	if _, err := in.Cookie("exchangecookie"); err != nil {
 		header["Set-Cookie"] = []string{"exchangecookie=" + strings.ReplaceAll(newRequestID(), "-", "") + "; path=/; HttpOnly"}

@@ -93,7 +93,7 @@ func (r *request) readFreeBusy() (freeBusy, error) {
 
 func (r *request) writeFreeBusy(m *store.Mailbox, ask freeBusy) {
 	details := strings.HasPrefix(ask.view, "Detailed")
-	if details && r.accessTo(m) < store.Reviewer {
+	if details && r.accessTo(m, m.Calendar()) < store.LimitedDetails {
 		details, ask.view = false, strings.Replace(ask.view, "Detailed", "FreeBusy", 1)
 	}
 	busy := m.Busy(ask.from, ask.to)

@@ -33,6 +33,7 @@ var texts = map[string]string{
 	"ErrorExceededFindCountLimit":                        "You have exceeded the maximum number of objects that can be returned for the find operation. Use paging to reduce the result size and try your request again.",
 	"ErrorFolderNotFound":                                "The specified folder could not be found in the store.",
 	"ErrorImpersonateUserDenied":                         "The account does not have permission to impersonate the requested user.",
+	"ErrorImpersonationDenied":                           "The account does not have permission to impersonate through this server.",
 	"ErrorInternalServerError":                           "An internal server error occurred. The operation failed.",
 	"ErrorInternalServerTransientError":                  "An internal server error occurred. Try again later.",
 	"ErrorInvalidChangeKey":                              "The change key is invalid.",

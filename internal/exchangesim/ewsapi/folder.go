@@ -19,13 +19,7 @@ func (r *request) folder(e *element, need store.Access) (store.Folder, error) {
 	if err != nil {
 		return f, err
 	}
-	switch access := r.accessTo(f.Mailbox); {
-	case access == store.NoAccess:
-		return f, store.ErrFolderNotFound // as Exchange does to delegates: it does not say what is there
-	case access < need:
-		return f, &store.Error{Code: "ErrorAccessDenied"}
-	}
-	return f, nil
+	return f, r.mayNot(f.Mailbox, f.ID, need, store.ErrFolderNotFound)
 }
 
 func (r *request) distinguished(e *element) (store.Folder, error) {
@@ -75,13 +69,7 @@ func (r *request) item(id string, need store.Access) (*store.Mailbox, error) {
 	if store.IsFolderID(id) {
 		return nil, &store.Error{Code: "ErrorCannotUseFolderIdForItemId", Text: "Folder ID cannot be used as an item ID."}
 	}
-	switch access := r.accessTo(m); {
-	case access == store.NoAccess:
-		return nil, store.ErrItemNotFound
-	case access < need:
-		return nil, &store.Error{Code: "ErrorAccessDenied"}
-	}
-	return m, nil
+	return m, r.mayNot(m, id, need, store.ErrItemNotFound)
 }
 
 // folderShape is what to tell about folders.
@@ -130,7 +118,7 @@ func (r *request) writeFolder(f store.Folder, s folderShape) {
 		w.tagInt("ChildFolderCount", f.Children)
 	}
 	if s.has("folder:EffectiveRights", false) {
-		w.rights(true, r.accessTo(f.Mailbox) >= store.Editor)
+		w.rights(true, r.accessTo(f.Mailbox, f.ID) >= store.Editor)
 	}
 	if s.extra["folder:DistinguishedFolderId"] && f.Name != "" {
 		w.tag("DistinguishedFolderId", f.Name)
@@ -182,7 +170,7 @@ func (r *request) findFolder() {
 		if err != nil {
 			return err
 		}
-		found := descendants(parent, deep)
+		found := r.visible(descendants(parent, deep))
 		if found, err = r.restrictFolders(found); err != nil {
 			return err
 		}
@@ -217,6 +205,11 @@ func descendants(parent store.Folder, deep bool) []store.Folder {
 	return found
 }
 
+// visible leaves out the folders that the caller may not see.
+func (r *request) visible(all []store.Folder) []store.Folder {
+	return slices.DeleteFunc(all, func(f store.Folder) bool { return r.accessTo(f.Mailbox, f.ID) < store.Reviewer })
+}
+
 // restrictFolders applies the request's restriction to folders.
 func (r *request) restrictFolders(all []store.Folder) ([]store.Folder, error) {
 	restriction := r.body.kid("Restriction")
@@ -243,7 +236,7 @@ func (r *request) syncHierarchy() {
 		if err != nil {
 			return err
 		}
-		found := descendants(f, true)
+		found := r.visible(descendants(f, true))
 		current := hierarchyState(f, found)
 		given := r.body.val("SyncState")
 		if given != "" && (len(given) != len(current) || !strings.HasPrefix(given, current[:64])) {

@@ -31,6 +31,8 @@ type Options struct {
 	Auth hook.Authenticator
 	// Interceptor scripts what goes wrong; nil for nothing.
 	Interceptor hook.Interceptor
+	// Gate decides who may use EWS; everybody who signs in may when nil.
+	Gate hook.Gatekeeper
 	// Online makes the server claim to be Exchange Online, with its version and its texts.
 	Online bool
 	// Sleep waits for scripted delays until the channel is closed; a timer of package time when nil.
@@ -75,20 +77,20 @@ const maxRequest = 35 << 20
 
 // request is one call under way.
 type request struct {
-	h            *Handler
-	http         *http.Request
-	call         hook.Call
-	op           *operation
-	envelope     *element
-	body         *element // the operation's element
-	principal    hook.Principal
-	mailbox      *store.Mailbox // impersonated or the caller's own; nil for a caller without one
-	impersonated bool
-	zone         *time.Location // TimeZoneContext; UTC without it
-	zoneID       string
-	w            *writer
-	codes        []string
-	began        time.Time
+	h             *Handler
+	http          *http.Request
+	call          hook.Call
+	op            *operation
+	envelope      *element
+	body          *element // the operation's element
+	principal     hook.Principal
+	mailbox       *store.Mailbox // impersonated or the caller's own; nil for a caller without one
+	impersonating *element       // names the mailbox to impersonate; nil when the caller acts as itself
+	zone          *time.Location // TimeZoneContext; UTC without it
+	zoneID        string
+	w             *writer
+	codes         []string
+	began         time.Time
 }
 
 var writers = sync.Pool{New: func() any { return &writer{buf: make([]byte, 0, 8<<10)} }}
@@ -109,7 +111,7 @@ func (h *Handler) ServeHTTP(out http.ResponseWriter, in *http.Request) {
 	}
 	principal, denied := h.authenticate(in)
 	if denied != nil {
-		h.deliver(out, in, denied, reply{})
+		h.deliver(out, in, denied, reply{frontEnd: true})
 		return
 	}
 	w := writers.Get().(*writer)
@@ -139,18 +141,20 @@ func (r *request) serve(out http.ResponseWriter) {
 	}
 	answer := r.before()
 	rep := reply{operation: r.op.name}
-	switch {
-	case replaces(answer):
-	default:
+	if !replaces(answer) {
 		if answer != nil && answer.Delay > 0 {
 			r.h.opts.Sleep(answer.Delay, r.http.Context().Done())
 			spoil := *answer
 			spoil.Delay = 0
 			answer = &spoil
 		}
-		rep = r.run()
-		if after := r.after(); after != nil {
-			answer = after
+		if no := r.admit(); no != nil {
+			answer, rep.frontEnd = no, no.Status != 0
+		} else {
+			rep = r.run()
+			if after := r.after(); after != nil {
+				answer = after
+			}
 		}
 	}
 	if answer != nil && answer.Response != nil {
@@ -197,7 +201,22 @@ func (r *request) after() *hook.Answer {
 	return nil
 }
 
-// read understands the request: envelope, schema, caller, mailbox. What it refuses becomes a Fault.
+// admit asks the gatekeeper, as Exchange's front end does before the request reaches a mailbox server.
+func (r *request) admit() *hook.Answer {
+	if g := r.h.opts.Gate; g != nil {
+		return g.Admit(&r.call)
+	}
+	return nil
+}
+
+// refused tells the gatekeeper what is refused here.
+func (r *request) refused(why hook.Cause) {
+	if g := r.h.opts.Gate; g != nil {
+		g.Refused(&r.call, why)
+	}
+}
+
+// read understands the request: envelope, schema, whose data is asked for. What it refuses becomes a Fault.
 func (r *request) read() error {
 	doc, err := readAll(r.http)
 	if err != nil {
@@ -211,8 +230,10 @@ func (r *request) read() error {
 		}
 		return err
 	}
-	if err := r.readHeader(); err != nil {
-		return err
+	if sid := r.envelope.kid("Header").kid("ExchangeImpersonation").kid("ConnectingSID"); sid != nil {
+		r.impersonating = sid.kids[0]
+	} else if r.principal.Address != "" {
+		r.mailbox = r.h.company.Mailbox(r.principal.Address)
 	}
 	r.describe()
 	return nil
@@ -272,9 +293,7 @@ func (r *request) describe() {
 		RequestID: r.http.Header.Get("client-request-id"), UserAgent: r.http.UserAgent(),
 		Fence: r.http.Header.Get("X-Roomsync-Fence"), Items: r.op.count(r.body),
 	}
-	if m := r.target(); m != nil {
-		r.call.Mailbox = m.Address
-	}
+	r.call.Mailbox = r.target()
 	h.mu.Lock()
 	key := attemptKey{r.call.Operation, r.call.Mailbox}
 	h.attempts[key]++
@@ -282,25 +301,26 @@ func (r *request) describe() {
 	h.mu.Unlock()
 }
 
-// target is the mailbox whose data is asked for: that of a folder id with t:Mailbox, or for a delegate that of the
-// first id, else the impersonated or the caller's own.
-func (r *request) target() *store.Mailbox {
-	if m := r.body.find("DistinguishedFolderId").kid("Mailbox"); m != nil {
-		if found := r.h.company.Mailbox(m.val("EmailAddress")); found != nil {
-			return found
-		}
+// target is the address of the mailbox whose data is asked for, which need not exist: that of a folder id with
+// t:Mailbox, or for a delegate that of the first id, else the impersonated or the caller's own.
+func (r *request) target() string {
+	if address := r.body.find("DistinguishedFolderId").kid("Mailbox").val("EmailAddress"); address != "" {
+		return strings.ToLower(address)
 	}
-	if r.impersonated {
-		return r.mailbox
+	if r.impersonating != nil {
+		return strings.ToLower(strings.TrimSpace(r.impersonating.text))
 	}
 	for _, name := range []string{"FolderId", "ItemId", "OccurrenceItemId", "RecurringMasterItemId"} {
 		if e := r.body.find(name); e != nil {
 			if owner, err := r.h.company.OwnerOf(idOf(e)); err == nil {
-				return owner
+				return owner.Address
 			}
 		}
 	}
-	return r.mailbox
+	if r.mailbox != nil {
+		return r.mailbox.Address
+	}
+	return ""
 }
 
 func (r *request) faultReply(err error) reply {

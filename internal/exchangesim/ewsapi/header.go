@@ -3,6 +3,7 @@ package ewsapi
 import (
 	"strings"
 
+	"roomsync/internal/exchangesim/hook"
 	"roomsync/internal/exchangesim/store"
 )
 
@@ -21,22 +22,18 @@ func (r *request) readHeader() error {
 		}
 		r.zone, r.zoneID = loc, z.attr("Id")
 	}
-	return r.impersonate(header.kid("ExchangeImpersonation").kid("ConnectingSID"))
+	return r.impersonate()
 }
 
-// impersonate finds out as whom the request acts.
-func (r *request) impersonate(sid *element) error {
-	p := r.principal
-	if sid == nil {
-		if p.MustImpersonate {
+// impersonate lets the request act as the mailbox that it names, if the caller may.
+func (r *request) impersonate() error {
+	who := r.impersonating
+	if who == nil {
+		if r.principal.MustImpersonate {
 			return refuse("ErrorInvalidExchangeImpersonationHeaderData")
-		}
-		if p.Address != "" {
-			r.mailbox = r.h.company.Mailbox(p.Address)
 		}
 		return nil
 	}
-	who := sid.kids[0]
 	address := strings.TrimSpace(who.text)
 	switch who.name {
 	case "SID":
@@ -50,23 +47,51 @@ func (r *request) impersonate(sid *element) error {
 	if m == nil {
 		return refuse("ErrorNonExistentMailbox")
 	}
-	if !p.MayImpersonate && !strings.EqualFold(p.Address, m.Address) {
-		return refuse("ErrorImpersonateUserDenied")
+	if code := r.mayNotImpersonate(m); code != "" {
+		return refuse(code)
 	}
 	if r.http.Header.Get("X-AnchorMailbox") == "" {
 		r.h.unanchored.Add(1)
 	}
-	r.mailbox, r.impersonated = m, true
+	r.mailbox = m
 	return nil
 }
 
-// accessTo says what the caller may do in a mailbox.
-func (r *request) accessTo(m *store.Mailbox) store.Access {
+// mayNotImpersonate is the code of the refusal, "" when the caller may act as the mailbox.
+func (r *request) mayNotImpersonate(m *store.Mailbox) string {
+	switch p := r.principal; {
+	case strings.EqualFold(p.Address, m.Address):
+		return ""
+	case !p.MayImpersonate:
+		r.refused(hook.ImpersonateUser)
+		return "ErrorImpersonateUserDenied"
+	case r.h.opts.Gate != nil:
+		return r.h.opts.Gate.Impersonate(&r.call, m.Address)
+	}
+	return ""
+}
+
+// accessTo says what the caller may do in a folder, or in the folder of an item.
+func (r *request) accessTo(m *store.Mailbox, id string) store.Access {
 	if m == r.mailbox {
-		return store.Editor
+		return store.Owner
 	}
 	if r.mailbox == nil {
-		return m.AccessOf(r.principal.Address)
+		return m.AccessOf(r.principal.Address, id)
 	}
-	return m.AccessOf(r.mailbox.Address)
+	return m.AccessOf(r.mailbox.Address, id)
+}
+
+// mayNot refuses a caller with too few rights as Exchange refuses a delegate: what he may not read is not there for him
+// (https://learn.microsoft.com/exchange/client-developer/exchange-web-services/handling-delegation-related-errors-in-ews-in-exchange).
+func (r *request) mayNot(m *store.Mailbox, id string, need store.Access, hidden error) error {
+	switch access := r.accessTo(m, id); {
+	case access < store.Reviewer:
+		r.refused(hook.FolderHidden)
+		return hidden
+	case access < need:
+		r.refused(hook.FolderReadOnly)
+		return &store.Error{Code: "ErrorAccessDenied"}
+	}
+	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"roomsync/internal/exchangesim/hook"
-	"roomsync/internal/exchangesim/store"
 )
 
 // as lets in one principal, whoever asks.
@@ -115,51 +114,6 @@ func TestUnknownOperations(t *testing.T) {
 	if a.status != 500 {
 		t.Errorf("status %d", a.status)
 	}
-}
-
-// TestDelegates: what Exchange tells those who have too few rights is ambiguous on purpose.
-func TestDelegates(t *testing.T) {
-	sc := &script{}
-	s := newServer(t, Options{Auth: as{Address: bob}, Interceptor: sc})
-	theirs := `<t:DistinguishedFolderId Id="calendar"><t:Mailbox><t:EmailAddress>` + ann + `</t:EmailAddress></t:Mailbox></t:DistinguishedFolderId>`
-	folder := strings.Replace(getCalendar, `<t:DistinguishedFolderId Id="calendar"/>`, theirs, 1)
-	create := `<m:CreateItem SendMeetingInvitations="SendToNone"><m:SavedItemFolderId>` + theirs + `</m:SavedItemFolderId><m:Items>` + lunch + `</m:Items></m:CreateItem>`
-	remove := func(id string) string {
-		return `<m:DeleteItem DeleteType="HardDelete" SendMeetingCancellations="SendToNone"><m:ItemIds>` + itemID(id) + itemID(id) + `</m:ItemIds></m:DeleteItem>`
-	}
-	mailbox := s.company.Mailbox(ann)
-	it, err := mailbox.Create(store.Actor{}, mailbox.Calendar(), &store.Item{Start: now, End: now.Add(halfHour)})
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	s.call(folder).want("ErrorFolderNotFound")
-	if c := sc.last(t).call; c.Mailbox != ann || c.Caller.Address != bob {
-		t.Errorf("call is %+v", c)
-	}
-	s.get(allProperties, itemID(it.ID)).want("ErrorItemNotFound")
-	if c := sc.last(t).call; c.Mailbox != ann {
-		t.Errorf("the mailbox of an item id is %s", c.Mailbox)
-	}
-	s.call(create).want("ErrorFolderNotFound")
-
-	mailbox.Grant(bob, store.Reviewer)
-	s.call(folder).ok()
-	if a := s.get(allProperties, itemID(it.ID)).ok(); a.text("Modify") != "false" {
-		t.Error("a reviewer may modify")
-	}
-	s.call(create).want("ErrorCreateItemAccessDenied")
-	s.call(remove(it.ID)).want("ErrorAccessDenied", "ErrorBatchProcessingStopped")
-
-	mailbox.Grant(bob, store.Editor)
-	s.call(create).ok()
-	s.call(remove(it.ID)).want("NoError", "ErrorItemNotFound")
-	effects := s.company.Effects(0)
-	if last := effects[len(effects)-1]; last.Actor != bob || last.Mailbox != ann {
-		t.Errorf("effect is %+v", last)
-	}
-	nobody := strings.Replace(folder, ann, "nobody@contoso.example", 1)
-	s.call(nobody).want("ErrorNonExistentMailbox")
 }
 
 func TestCallerWithoutMailbox(t *testing.T) {

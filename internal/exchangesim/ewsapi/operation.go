@@ -95,6 +95,9 @@ func (r *request) run() (rep reply) {
 			rep = r.faultReply(e)
 		}
 	}()
+	if err := r.readHeader(); err != nil {
+		return r.faultReply(err)
+	}
 	r.begin()
 	r.op.run(r)
 	return r.end()

@@ -157,7 +157,7 @@ func itemProperties() []property {
 		{"item:HasAttachments", always, false, false, flag("HasAttachments", no)},
 		{"extended", byName, false, false, func(c *propContext) { c.w.writeExtended(c.it, c.shape.extended) }},
 		{"item:Culture", inAll, false, false, text("Culture", func(*store.Item) string { return "en-US" })},
-		{"item:EffectiveRights", inAll, false, false, func(c *propContext) { c.w.rights(false, c.r.accessTo(c.m) >= store.Editor) }},
+		{"item:EffectiveRights", inAll, false, false, func(c *propContext) { c.w.rights(false, c.r.accessTo(c.m, c.it.ID) >= store.Editor) }},
 		{"item:LastModifiedName", inAll, false, false, text("LastModifiedName", func(i *store.Item) string { return i.LastModifier })},
 		{"item:LastModifiedTime", inAll, false, false, moment("LastModifiedTime", func(i *store.Item) time.Time { return i.LastModified })},
 		{"item:IsAssociated", inAll, false, false, flag("IsAssociated", no)},

@@ -12,22 +12,24 @@ import (
 
 // Record is one call as the log keeps it, written when the call ends.
 type Record struct {
-	Seq       uint64    `json:"seq"` // counts ended calls, from 1
-	Call      uint64    `json:"call"`
-	Time      time.Time `json:"time"` // when it began, by the simulator's wall clock
-	Operation string    `json:"operation"`
-	Mailbox   string    `json:"mailbox"`
-	Caller    string    `json:"caller"` // address or app id
-	TokenID   string    `json:"tokenId,omitempty"`
-	RequestID string    `json:"requestId,omitempty"`
-	UserAgent string    `json:"userAgent,omitempty"`
-	Fence     string    `json:"fence,omitempty"`
-	Items     int       `json:"items"`
-	Attempt   int       `json:"attempt"`
-	Faults    []string  `json:"faults,omitempty"` // "H4 before", "E22 after"
-	Status    int       `json:"status"`           // 0: no answer was sent
-	Codes     []string  `json:"codes,omitempty"`  // response codes that were sent
-	Took      Duration  `json:"took"`
+	Seq       uint64      `json:"seq"` // counts ended calls, from 1
+	Call      uint64      `json:"call"`
+	Time      time.Time   `json:"time"` // when it began, by the simulator's wall clock
+	Operation string      `json:"operation"`
+	Mailbox   string      `json:"mailbox"`
+	Caller    string      `json:"caller"`            // address or app id
+	SignIn    hook.SignIn `json:"signIn,omitempty"`  // empty for calls of the token endpoint
+	TokenID   string      `json:"tokenId,omitempty"` // its subject and generation, such as sim-app/3
+	RequestID string      `json:"requestId,omitempty"`
+	UserAgent string      `json:"userAgent,omitempty"`
+	Fence     string      `json:"fence,omitempty"`
+	Items     int         `json:"items"`
+	Attempt   int         `json:"attempt"`
+	Faults    []string    `json:"faults,omitempty"`  // "H4 before", "E22 after"
+	Refused   hook.Cause  `json:"refused,omitempty"` // why access was refused
+	Status    int         `json:"status"`            // 0: no answer was sent
+	Codes     []string    `json:"codes,omitempty"`   // response codes that were sent
+	Took      Duration    `json:"took"`
 }
 
 // Kind of a violation.
@@ -207,7 +209,7 @@ func (b *book) leave(c *hook.Call, status int, codes []string, took time.Duratio
 	}
 	rec := Record{
 		Seq: b.seq, Call: c.ID, Time: c.Time, Operation: c.Operation, Mailbox: c.Mailbox, Caller: caller(c),
-		TokenID: c.Caller.TokenID, RequestID: c.RequestID, UserAgent: c.UserAgent, Fence: c.Fence, Items: c.Items,
+		SignIn: c.Caller.SignIn, TokenID: c.Caller.TokenID, Refused: c.Refused, RequestID: c.RequestID, UserAgent: c.UserAgent, Fence: c.Fence, Items: c.Items,
 		Attempt: c.Attempt, Faults: r.faults, Status: status, Codes: slices.Clone(codes), Took: Duration(took),
 	}
 	if len(b.ring) < b.limit {

@@ -19,6 +19,7 @@ type Call struct {
 	Fence     string // X-Roomsync-Fence, which the product's tests send to prove that no two owners overlap
 	Items     int    // number of ids in the request's batch, 1 where there is none
 	Attempt   int    // counts the calls of this operation for this mailbox, from 1
+	Refused   Cause  // why access was refused, once it is; the first cause of several
 }
 
 // Principal is who signed in.
@@ -26,11 +27,28 @@ type Principal struct {
 	Address string // mailbox owner or service user; empty for an app
 	AppID   string // client id; empty for basic authentication
 	TokenID string // identifies the access token without being it; empty for basic authentication
+	SignIn  SignIn
+	// Permitted says whether the token carries what EWS asks for: the role full_access_as_app of an app, the scope
+	// EWS.AccessAsUser.All of a user. It is true of everybody who comes without a token.
+	Permitted bool
 	// MayImpersonate says whether the principal may act as any mailbox.
 	MayImpersonate bool
 	// MustImpersonate is true of apps: they own no mailbox.
 	MustImpersonate bool
 }
+
+// SignIn is a kind of sign-in, named as the product's --auth names it.
+type SignIn string
+
+// Kinds of sign-in.
+const (
+	Basic       SignIn = "basic"
+	NTLM        SignIn = "ntlm"
+	Secret      SignIn = "secret"
+	Certificate SignIn = "certificate"
+	Federated   SignIn = "federated"
+	Delegated   SignIn = "delegated" // a user's token, by the password grant
+)
 
 // Authenticator decides who makes a request. A nil Answer means that the principal is known.
 type Authenticator interface {

@@ -19,26 +19,16 @@ type Mailbox struct {
 	provider guid // of MAPI entry ids
 	database guid // replica id of folder and message counters
 
-	mu        sync.RWMutex
-	seq       uint64 // number of the last change
-	lastNum   uint64 // last counter given to a folder or item
-	epoch     uint32 // of synchronization states; older ones are invalid
-	folders   map[uint64]*folder
-	byName    map[string]*folder
-	order     []*folder
-	nodes     map[uint64]*node // all items there are
-	delegates map[string]Access
+	mu      sync.RWMutex
+	seq     uint64 // number of the last change
+	lastNum uint64 // last counter given to a folder or item
+	epoch   uint32 // of synchronization states; older ones are invalid
+	folders map[uint64]*folder
+	byName  map[string]*folder
+	order   []*folder
+	nodes   map[uint64]*node // all items there are
+	grants  map[grant]Access // what others may do
 }
-
-// Access is what a delegate may do in somebody's calendar.
-type Access int
-
-// Levels of access.
-const (
-	NoAccess Access = iota
-	Reviewer        // may read
-	Editor          // may read, create, change and delete
-)
 
 // folder is a folder with the log of its changes.
 type folder struct {
@@ -90,7 +80,7 @@ func newMailbox(c *Company, spec MailboxSpec) *Mailbox {
 	m := &Mailbox{
 		Address: spec.Address, Name: spec.Name, Kind: spec.Kind, Zone: spec.Zone,
 		company: c, guid: id("mailbox"), provider: id("provider"), database: id("database"),
-		folders: map[uint64]*folder{}, byName: map[string]*folder{}, nodes: map[uint64]*node{}, delegates: map[string]Access{},
+		folders: map[uint64]*folder{}, byName: map[string]*folder{}, nodes: map[uint64]*node{}, grants: map[grant]Access{},
 	}
 	m.lastNum = 0x100
 	for _, w := range wellKnown {
@@ -233,23 +223,6 @@ func (m *Mailbox) folder(id string) (*folder, error) {
 		return nil, ErrFolderNotFound
 	}
 	return f, nil
-}
-
-// Grant gives somebody rights in this mailbox; [NoAccess] takes them away.
-func (m *Mailbox) Grant(delegate string, a Access) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.delegates[strings.ToLower(delegate)] = a
-}
-
-// AccessOf says what somebody may do in this mailbox. The owner may do everything.
-func (m *Mailbox) AccessOf(address string) Access {
-	if strings.EqualFold(address, m.Address) {
-		return Editor
-	}
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	return m.delegates[strings.ToLower(address)]
 }
 
 // GUID is the mailbox GUID that all its ids contain.

@@ -16,6 +16,7 @@ import (
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/cache"
 	"github.com/AzureAD/microsoft-authentication-library-for-go/apps/public"
 
+	"roomsync/internal/exchangesim/directory"
 	simulated "roomsync/internal/exchangesim/entra"
 	"roomsync/internal/tokens"
 )
@@ -203,7 +204,12 @@ func TestUser_PasswordThatCannotBeRead(t *testing.T) {
 }
 
 func TestUser_FromTheSimulatedEntra(t *testing.T) {
-	sim := simulated.New(simulated.Options{Users: func(user, password string) bool { return user == serviceUser && password == "right" }})
+	sim := simulated.New(simulated.Options{Users: func(user, password string) directory.Outcome {
+		if user != serviceUser || password != "right" {
+			return directory.WrongPassword
+		}
+		return directory.OK
+	}})
 	srv := httptest.NewServer(sim)
 	defer srv.Close()
 	o := Options{TenantID: simulated.DefaultTenant, ClientID: simulated.DefaultAppID, AuthorityURL: srv.URL, Username: serviceUser}
