@@ -293,6 +293,9 @@ func (r *request) describe() {
 		RequestID: r.http.Header.Get("client-request-id"), UserAgent: r.http.UserAgent(),
 		Fence: r.http.Header.Get("X-Roomsync-Fence"), Items: r.op.count(r.body),
 	}
+	if r.impersonating != nil {
+		r.call.Acting = strings.ToLower(strings.TrimSpace(r.impersonating.text))
+	}
 	r.call.Mailbox = r.target()
 	h.mu.Lock()
 	key := attemptKey{r.call.Operation, r.call.Mailbox}
@@ -307,8 +310,8 @@ func (r *request) target() string {
 	if address := r.body.find("DistinguishedFolderId").kid("Mailbox").val("EmailAddress"); address != "" {
 		return strings.ToLower(address)
 	}
-	if r.impersonating != nil {
-		return strings.ToLower(strings.TrimSpace(r.impersonating.text))
+	if r.call.Acting != "" {
+		return r.call.Acting
 	}
 	for _, name := range []string{"FolderId", "ItemId", "OccurrenceItemId", "RecurringMasterItemId"} {
 		if e := r.body.find(name); e != nil {

@@ -13,6 +13,7 @@ type Call struct {
 	Time      time.Time // by the simulator's clock
 	Operation string    // SyncFolderItems, GetItem …
 	Mailbox   string    // whose data is asked for, lower case: impersonated, named in the folder id, or the caller's own
+	Acting    string    // the mailbox to impersonate, lower case; empty when the caller acts as itself
 	Caller    Principal
 	RequestID string // client-request-id
 	UserAgent string

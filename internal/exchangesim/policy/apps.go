@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -182,12 +183,13 @@ func (t *Tenant) RemoveRoleAssignment(id string, delay time.Duration) bool {
 // app decides for an app that acts by itself. Application access policies limit what Entra grants, and role assignments
 // grant on their own (https://learn.microsoft.com/exchange/permissions-exo/application-rbac).
 func (t *Tenant) app(c *hook.Call, now time.Time) (hook.Cause, Form) {
+	mailbox := cmp.Or(c.Acting, c.Mailbox)
 	var outside *RoleAssignment
 	for _, id := range sorted(t.roles) {
 		a := t.roles[id].get(now)
 		switch {
 		case a == nil || !strings.EqualFold(a.AppID, c.Caller.AppID):
-		case c.Mailbox == "" || a.Group == "" || t.member(a.Group, c.Mailbox, now):
+		case mailbox == "" || a.Group == "" || t.member(a.Group, mailbox, now):
 			return "", ""
 		default:
 			outside = a
@@ -195,19 +197,19 @@ func (t *Tenant) app(c *hook.Call, now time.Time) (hook.Cause, Form) {
 	}
 	switch {
 	case c.Caller.Permitted:
-		return t.limited(c, now)
+		return t.limited(c.Caller.AppID, mailbox, now)
 	case outside != nil:
 		return hook.RoleScope, outside.Answer
 	}
 	return hook.AppPermission, Form403
 }
 
-func (t *Tenant) limited(c *hook.Call, now time.Time) (hook.Cause, Form) {
-	if c.Mailbox == "" {
+func (t *Tenant) limited(app, mailbox string, now time.Time) (hook.Cause, Form) {
+	if mailbox == "" {
 		return "", ""
 	}
-	p := t.denying(c.Caller.AppID, c.Mailbox, func(s *setting[*AccessPolicy]) *AccessPolicy { return s.get(now) },
-		func(group string) bool { return t.member(group, c.Mailbox, now) })
+	p := t.denying(app, mailbox, func(s *setting[*AccessPolicy]) *AccessPolicy { return s.get(now) },
+		func(group string) bool { return t.member(group, mailbox, now) })
 	if p == nil {
 		return "", ""
 	}

@@ -83,6 +83,10 @@ func TestAccessPolicies_OrderOfEvaluation(t *testing.T) {
 	w.want(anna, true, "")
 	w.want(beat, true, hook.AppAccessPolicy)
 	w.want("", true, "") // a call for no mailbox
+	trick := &hook.Call{Acting: beat, Mailbox: anna, Caller: hook.Principal{AppID: "app", Permitted: true}}
+	if w.Admit(trick) == nil {
+		t.Error("acting as a denied mailbox and naming a granted one helps")
+	}
 }
 
 // What is read back is what was set; what is obeyed comes later. A change before that replaces it.
