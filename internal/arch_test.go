@@ -31,7 +31,7 @@ var allowed = map[string][]string{
 	"internal/tokens/certs": {"internal/tokens"},
 	"internal/throttle":     {"internal/jobs"},
 	// assemble
-	"internal/config":     {"events", "internal/tokens"},
+	"internal/config":     {"events", "internal/tokens", "internal/retirement"},
 	"internal/ops":        {"events", "internal/jobs", "internal/bus", "internal/retirement", "internal/calsync"},
 	"internal/dispatcher": {"events", "internal/jobs", "internal/bus", "internal/ops"},
 	"internal/worker":     {"events", "internal/jobs", "internal/bus", "internal/calsync", "internal/tokens", "internal/throttle", "internal/ops", "internal/retirement"},

@@ -66,7 +66,7 @@ func TestConfigCheck(t *testing.T) {
 		"refused":   {append(at, "--rooms-config", wrong, "--online", "--mailbox", mailbox), 1, []string{"\nFAILED   access token: no access token (invalid_client, AADSTS7000215, HTTP 401) (", "\n         the client secret is wrong: a usual"}, "the sign-in does not work"},
 		"a warning": {append(at, "--rooms-config", good, "--allow-insecure"), 1, []string{"\nwarning  --allow-insecure: permits plain http"}, "roomsync config check: 1 warning\n"},
 		"faults": {[]string{"--rooms-config", broken, "--slots=0", "--online"}, 2, []string{
-			"\nFAULT    " + broken + ":3 ExchangeTenantId: is still the placeholder of the guide", "\nFAULT    --slots \"0\": must be", "has 2 hexadecimal digits", "\nFAULT    --auth: an app signs in with one thing", "\nnote     --ews-url: Microsoft switches Exchange Web Services off in Exchange Online",
+			"\nFAULT    " + broken + ":3 ExchangeTenantId: is still the placeholder of the guide", "\nFAULT    --slots \"0\": must be", "has 2 hexadecimal digits", "\nFAULT    --auth: an app signs in with one thing", "\nnote     --ews-url: Microsoft switches EWS off in Exchange Online",
 		}, "4 faults: a worker would not start"},
 		"the mailbox without --online": {append(at, "--rooms-config", good, "--mailbox", mailbox), 2, nil, "--mailbox is for --online"},
 		"no address":                   {append(at, "--rooms-config", good, "--mailbox", "x y", "--online"), 2, nil, "--mailbox: must be a plain SMTP address"},

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"roomsync/internal/retirement"
 	"roomsync/internal/tokens"
 )
 
@@ -124,13 +125,8 @@ func (e *Exchange) CertPassword() (tokens.Secret, error) {
 // all of them open. None means that tokens are not shared.
 func (e *Exchange) TokenKeys() ([]tokens.Secret, error) { return e.tokenKeys.keys(minKey) }
 
-// hosts of Exchange Online: the worldwide service, and Microsoft's clouds of the United States and of China.
-var onlineHosts = []string{
-	"outlook.office365.com", "outlook.office.com", "outlook.office365.us", "outlook-dod.office365.us", "webmail.apps.mil", "partner.outlook.cn",
-}
-
 // online reports whether the endpoint is Exchange Online.
-func (e *Exchange) online() bool { return slices.Contains(onlineHosts, e.host()) }
+func (e *Exchange) online() bool { return retirement.Online(e.EWSURL) }
 
 // host is where the endpoint is, in lower case.
 func (e *Exchange) host() string {

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"time"
+
+	"roomsync/internal/retirement"
 )
 
 // Levels of findings.
@@ -30,12 +33,6 @@ func (s *settings) note(about, problem string) {
 // Findings are what an operator should know, in the order of the flags.
 func (e *Exchange) Findings() []Finding { return slices.Clone(e.findings) }
 
-// retirement is what Microsoft has announced for Exchange Web Services in Exchange Online.
-// https://techcommunity.microsoft.com/blog/exchange/retirement-of-exchange-web-services-in-exchange-online/3924440
-const retirement = "Microsoft switches Exchange Web Services off in Exchange Online, tenant by tenant since 2026-10-01 and for good on 2027-04-01 " +
-	"(on premises it stays). Until then an administrator keeps it on for this app with Set-OrganizationConfig -EwsEnabled $true -EwsAllowedAppIDs " +
-	"\"<this app's id, and all that are in the list already>\", which takes up to 24 hours; plan the move to a version that uses Microsoft Graph"
-
 // find notes what works and should be known.
 func (e *Exchange) find(s *settings) {
 	entra := !slices.Contains([]string{"", AuthBasic, AuthNTLM}, e.Auth)
@@ -43,7 +40,7 @@ func (e *Exchange) find(s *settings) {
 		s.warn(s.roomsFile, "can be read or changed by everybody on this host, and holds a secret: chmod 0640, or give the secret in a file of its own")
 	}
 	if e.online() {
-		s.note(s.from("ews-url"), retirement)
+		s.note(s.from("ews-url"), retirement.Notice(time.Now()))
 	}
 	if entra && !e.online() && !e.local() {
 		s.warn(s.from("ews-url"), fmt.Sprintf("is no host of Exchange Online, yet is sent access tokens for it (--auth %s): give --auth basic or ntlm for a server on premises", e.Auth))

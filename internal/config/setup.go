@@ -16,6 +16,7 @@ func (u *Setup) check(s *settings) {
 	u.Ops.check(s)
 	if u.Auth == "" && !s.given("auth") {
 		faults := s.faults
+		u.azure(s)
 		u.guess(s)
 		s.faults = faults // whatever is missing to sign in with
 	}

@@ -18,7 +18,6 @@ import (
 	"roomsync/internal/ews"
 	"roomsync/internal/jobs"
 	"roomsync/internal/ops"
-	"roomsync/internal/retirement"
 	"roomsync/internal/worker"
 )
 
@@ -58,9 +57,6 @@ func Worker(ctx context.Context, c config.Worker, log zerolog.Logger, x Extra) e
 	name := Name()
 	log = log.With().Str("worker", name).Logger()
 	log.Info().Str("nats", c.NATS.URL).Str("exchange", c.EWSURL).Str("auth", c.Auth).Str("tenant", c.TenantID).Msg("starting")
-	if retirement.Online(c.EWSURL) {
-		log.Warn().Msg(retirement.Notice(time.Now()))
-	}
 	cal, closeCalendar, err := reloading(c, log, x.Hangup)
 	if err != nil {
 		return config.Usage(err)
