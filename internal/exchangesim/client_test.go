@@ -253,6 +253,9 @@ func headers(h http.Header) []string {
 	if v := h.Get("X-Ms-Diagnostics"); v != "" {
 		words = append(words, "diagnostics="+v[:7])
 	}
+	if v := h.Get("X-EWS-Policy-Reason"); v != "" {
+		words = append(words, "policy="+strings.Fields(v)[2])
+	}
 	challenge := strings.Join(h.Values("Www-Authenticate"), " ")
 	for _, word := range []string{"Bearer", "Basic", `error="invalid_token"`, "claims="} {
 		if strings.Contains(challenge, word) {

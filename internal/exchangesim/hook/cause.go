@@ -3,8 +3,8 @@ package hook
 // Cause says why access was refused.
 type Cause string
 
-// The causes, and where each is decided. A client cannot tell those of the front end apart: all but two are an HTTP 403
-// without a body and without a telling header.
+// The causes, and where each is decided. A client can hardly tell those of the front end apart: all are an HTTP 403
+// without a body, and a header names three kinds of them.
 const (
 	// Sign-in: HTTP 401.
 	NoCredentials     Cause = "no-credentials"       // nothing, or a scheme that is not offered

@@ -43,7 +43,7 @@ func (t *Tenant) judge(c *hook.Call, now time.Time) (hook.Cause, Form) {
 	return "", ""
 }
 
-// notEnough is what Exchange says to a token without the permission, and the only tell-tale that a 403 carries
+// notEnough is what Exchange says to a token without the permission
 // (https://github.com/ecederstrand/exchangelib/issues/1321).
 const notEnough = `2000008;reason="The token contains not enough scope to make this call.";error_category="invalid_grant"`
 
@@ -52,10 +52,23 @@ func answer(why hook.Cause, form Form) *hook.Answer {
 		return &hook.Answer{Response: &hook.ItemFault{Code: "ErrorAccessDenied"}}
 	}
 	a := &hook.Answer{Status: http.StatusForbidden}
-	if why == hook.AppPermission || why == hook.DelegatedPermission {
+	switch why {
+	case hook.AppPermission, hook.DelegatedPermission:
 		a.Header = http.Header{"X-Ms-Diagnostics": {notEnough}}
+	case hook.OrganizationDisabled, hook.MailboxDisabled:
+		a.Header = http.Header{policyReason: {disabled}}
+	case hook.AppNotAllowed, hook.UserAgent:
+		a.Header = http.Header{policyReason: {blocked}}
 	}
 	return a
 }
+
+// The header by which Exchange Online tells its own switches from everything else that answers 403, and its texts.
+// https://learn.microsoft.com/exchange/client-developer/exchange-web-services/how-to-control-access-to-ews-in-exchange
+const (
+	policyReason = "X-Ews-Policy-Reason"
+	disabled     = "EWS is disabled for this user or tenant"
+	blocked      = "EWS is blocked by policy for this user or tenant"
+)
 
 func sorted[T any](t table[T]) []string { return slices.Sorted(maps.Keys(t)) }
