@@ -70,7 +70,7 @@ func TestConfigCheck(t *testing.T) {
 		}, "4 faults: a worker would not start"},
 		"the mailbox without --online": {append(at, "--rooms-config", good, "--mailbox", mailbox), 2, nil, "--mailbox is for --online"},
 		"no address":                   {append(at, "--rooms-config", good, "--mailbox", "x y", "--online"), 2, nil, "--mailbox: must be a plain SMTP address"},
-		"no file":                      {[]string{"--rooms-config", good + "x"}, 2, []string{"FAULT    --rooms-config"}, "2 faults"},
+		"no file":                      {[]string{"--rooms-config", good + "x"}, 2, []string{"FAULT    --rooms-config"}, "1 fault"},
 		"a slip":                       {[]string{"--rooms-confg", good}, 2, nil, "did you mean --rooms-config?"},
 		"a secret":                     {[]string{"--client-secret", canary}, 2, nil, "use --client-secret-file"},
 		"an argument":                  {[]string{good}, 2, nil, "unexpected argument"},

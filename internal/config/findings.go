@@ -27,7 +27,7 @@ func (s *settings) note(about, problem string) {
 	s.findings = append(s.findings, Finding{LevelNote, about, problem})
 }
 
-// Findings are what an operator should know, in the order of the flags.
+// Findings are what an operator should know of how a worker signs in.
 func (e *Exchange) Findings() []Finding { return slices.Clone(e.findings) }
 
 // retirement is what Microsoft has announced for Exchange Web Services in Exchange Online.
