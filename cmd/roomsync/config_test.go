@@ -143,6 +143,34 @@ func TestConfigCheck_JSON(t *testing.T) {
 	}
 }
 
+// Every secret, by variable, by file and by RoomsAppSettings.config: neither the table nor the JSON nor an error shows it.
+func TestConfigCheck_ShowsNoSecret(t *testing.T) {
+	secret := strings.Repeat(canary, 3)
+	inFile := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(inFile, []byte(secret+"\n"), 0o400); err != nil {
+		t.Fatal(err)
+	}
+	rooms := roomsConfig(t, 0o644, "ExchangeTenantId=t", "ExchangeAppId=a", "ExchangeClientSecret="+secret, "ExchangeServiceUser=u@b", "ExchangeServicePassword="+secret)
+	byVariable, byFile := map[string]string{}, map[string]string{}
+	for _, name := range []string{"CLIENT_SECRET", "PASSWORD", "CERT_PASSWORD", "TOKEN_KEY", "MAILBOX_TOKEN_KEY"} {
+		byVariable["ROOMSYNC_"+name] = secret
+		byFile["ROOMSYNC_"+name+"_FILE"] = inFile
+	}
+	for _, vars := range []map[string]string{nil, byVariable, byFile} {
+		for _, auth := range []string{"secret", "certificate", "delegated", "federated", "basic", "ntlm"} {
+			for _, format := range []string{"--json=false", "--json"} {
+				code, out, stderr := checks(t, vars, "--rooms-config", rooms, "--auth", auth, "--mailbox-token=hmac", "--ews-url=https://mail.contoso.example/", format)
+				if strings.Contains(out+stderr, canary) {
+					t.Errorf("%s %s %v: shows the secret:\n%s%s", auth, format, vars, out, stderr)
+				}
+				if !strings.Contains(out, "client-secret") {
+					t.Errorf("%s %s: exit code %d\n%s", auth, format, code, out)
+				}
+			}
+		}
+	}
+}
+
 func TestHanging(t *testing.T) {
 	long := strings.Repeat("word ", 60)
 	for _, line := range strings.Split(strings.TrimSuffix(hanging("note", long), "\n"), "\n")[1:] {

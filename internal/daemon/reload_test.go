@@ -296,9 +296,10 @@ func TestReload_WaitsForTheWriter(t *testing.T) {
 	inShop(t, "", func(s *shop) {
 		s.accept(canary + "2")
 		whole := rooms("t2", canary+"2")
-		for i := range 5 {
+		s.pass(lookEvery - 2*settle)
+		for i := range 10 { // across a look
 			s.write("rooms", whole[:10*i])
-			s.pass(settle - time.Millisecond)
+			s.pass(settle * 9 / 10)
 		}
 		s.write("rooms", whole)
 		s.pass(lookEvery + 2*settle)
