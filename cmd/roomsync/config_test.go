@@ -70,7 +70,7 @@ func TestConfigCheck(t *testing.T) {
 		}, "4 faults: a worker would not start"},
 		"the mailbox without --online": {append(at, "--rooms-config", good, "--mailbox", mailbox), 2, nil, "--mailbox is for --online"},
 		"no address":                   {append(at, "--rooms-config", good, "--mailbox", "x y", "--online"), 2, nil, "--mailbox: must be a plain SMTP address"},
-		"no file":                      {[]string{"--rooms-config", good + "x"}, 2, []string{"FAULT    --rooms-config"}, "2 faults"},
+		"no file":                      {[]string{"--rooms-config", good + "x"}, 2, []string{"FAULT    --rooms-config"}, "1 fault"},
 		"a slip":                       {[]string{"--rooms-confg", good}, 2, nil, "did you mean --rooms-config?"},
 		"a secret":                     {[]string{"--client-secret", canary}, 2, nil, "use --client-secret-file"},
 		"an argument":                  {[]string{good}, 2, nil, "unexpected argument"},
@@ -140,6 +140,34 @@ func TestConfigCheck_JSON(t *testing.T) {
 	code, out, _ = checks(t, vars, "--json")
 	if d := parse(out); code != 2 || len(d.Faults) != 1 || d.Faults[0].Key != `ROOMSYNC_SLOTS "0"` || d.Online != nil {
 		t.Errorf("exit code %d: %s", code, out)
+	}
+}
+
+// Every secret, by variable, by file and by RoomsAppSettings.config: neither the table nor the JSON nor an error shows it.
+func TestConfigCheck_ShowsNoSecret(t *testing.T) {
+	secret := strings.Repeat(canary, 3)
+	inFile := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(inFile, []byte(secret+"\n"), 0o400); err != nil {
+		t.Fatal(err)
+	}
+	rooms := roomsConfig(t, 0o644, "ExchangeTenantId=t", "ExchangeAppId=a", "ExchangeClientSecret="+secret, "ExchangeServiceUser=u@b", "ExchangeServicePassword="+secret)
+	byVariable, byFile := map[string]string{}, map[string]string{}
+	for _, name := range []string{"CLIENT_SECRET", "PASSWORD", "CERT_PASSWORD", "TOKEN_KEY", "MAILBOX_TOKEN_KEY"} {
+		byVariable["ROOMSYNC_"+name] = secret
+		byFile["ROOMSYNC_"+name+"_FILE"] = inFile
+	}
+	for _, vars := range []map[string]string{nil, byVariable, byFile} {
+		for _, auth := range []string{"secret", "certificate", "delegated", "federated", "basic", "ntlm"} {
+			for _, format := range []string{"--json=false", "--json"} {
+				code, out, stderr := checks(t, vars, "--rooms-config", rooms, "--auth", auth, "--mailbox-token=hmac", "--ews-url=https://mail.contoso.example/", format)
+				if strings.Contains(out+stderr, canary) {
+					t.Errorf("%s %s %v: shows the secret:\n%s%s", auth, format, vars, out, stderr)
+				}
+				if !strings.Contains(out, "client-secret") {
+					t.Errorf("%s %s: exit code %d\n%s", auth, format, code, out)
+				}
+			}
+		}
 	}
 }
 

@@ -273,6 +273,9 @@ func TestReadSecret(t *testing.T) {
 		dir:                                  "no regular file",
 		filepath.Join(dir, "does-not-exist"): "no such file",
 	} {
+		if shared, everybody, err := OS().ReadFile(file, 10); want == "chmod 0400" && (err != nil || len(shared) != 10 || !everybody) || want == "" && everybody {
+			t.Errorf("%s, read as a shared file: %d bytes, open to everybody %v, %v", file, len(shared), everybody, err)
+		}
 		data, err := OS().ReadSecret(file)
 		if want == "" && (err != nil || len(data) != 10) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: %d bytes, %v; want %q", file, len(data), err, want)

@@ -44,13 +44,12 @@ type Exchange struct {
 	certPassword secret // of PFX files
 	tokenKeys    secret // that seal tokens which workers share
 
-	roomsConfig string
-	findings    []Finding
+	findings []Finding
 }
 
 func (e *Exchange) declare(s *settings) {
 	s.group = groupExchange
-	s.str(&e.roomsConfig, "rooms-config", "file", "", "RoomsAppSettings.config of ROOMS, unchanged; flags and variables come first")
+	s.str(new(string), "rooms-config", "file", "", "RoomsAppSettings.config of ROOMS, unchanged; flags and variables come first")
 	s.url(&e.EWSURL, "ews-url", "https://outlook.office365.com/EWS/Exchange.asmx", "Exchange Web Services endpoint")
 	s.auth(&e.Auth)
 	s.boolean(&e.Impersonation, "impersonation", true, "act as the owner of each mailbox, or =false ("+keyImpersonation+")").rooms(keyImpersonation)

@@ -30,7 +30,7 @@ func (s *settings) note(about, problem string) {
 	s.findings = append(s.findings, Finding{LevelNote, about, problem})
 }
 
-// Findings are what an operator should know, in the order of the flags.
+// Findings are what an operator should know of how a worker signs in.
 func (e *Exchange) Findings() []Finding { return slices.Clone(e.findings) }
 
 // find notes what works and should be known.

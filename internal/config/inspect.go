@@ -110,7 +110,13 @@ func (s *settings) source() source {
 func (w *Worker) Files() []string { return append([]string{}, w.source.files...) }
 
 // Again reads the configuration anew: with the same flags and environment, and the files as they are now.
-func (w *Worker) Again() (Worker, error) { return w.source.again() }
+// One that was not read from anywhere stays as it is.
+func (w *Worker) Again() (Worker, error) {
+	if w.source.again == nil {
+		return *w, nil
+	}
+	return w.source.again()
+}
 
 // Changes names what differs in a configuration that was read later: what a running process can take up, which is how
 // to sign in to Exchange, and what needs a restart. It names settings and where they come from now, never values.

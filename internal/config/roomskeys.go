@@ -19,28 +19,15 @@ type roomsValue struct {
 // rooms reads the file that --rooms-config names, and returns its values by key. Keys that are absent or empty are
 // not among them. Faults of the file are noted here, those of a value when it is taken.
 func (s *settings) rooms(file string) map[string]roomsValue {
-	data, everybody, err := s.env.readFile(file, maxRooms)
-	if err != nil {
-		s.fault("rooms-config", err.Error())
+	f := s.readRooms(file)
+	if f == nil {
+		s.roomsBroken = true
 		return nil
-	}
-	f, err := parseRooms(data)
-	if err != nil {
-		f := roomsFault(file, err)
-		s.problem(f.Key, f.Problem)
-		return nil
-	}
-	switch {
-	case len(f.entries) > 0:
-	case strings.EqualFold(f.root, "RoomsAppSettings"):
-		s.warn(file, "holds none of the keys "+strings.Join(roomsKeys, ", "))
-	default:
-		s.fault("rooms-config", "is no RoomsAppSettings.config: its root element has another name, and it holds none of the keys "+strings.Join(roomsKeys, ", "))
 	}
 	for _, e := range f.strange {
 		s.warn(fmt.Sprintf("%s:%d", file, e.line), fmt.Sprintf("the key %q is not read: if it is meant to be %s, correct it", e.key, slip(e.key)))
 	}
-	s.roomsFile, s.roomsOpen = file, everybody
+	s.roomsFile = file
 	values := map[string]roomsValue{}
 	for _, key := range roomsKeys {
 		if v, ok := s.settle(file, key, f.entries); ok {
@@ -50,12 +37,31 @@ func (s *settings) rooms(file string) map[string]roomsValue {
 	return values
 }
 
-func roomsFault(file string, err error) Fault {
-	var e *roomsError
-	if errors.As(err, &e) && e.line > 0 {
-		return Fault{fmt.Sprintf("%s:%d", file, e.line), e.problem}
+// readRooms reads the file, or notes why it cannot be used and returns nil.
+func (s *settings) readRooms(file string) *roomsFile {
+	data, everybody, err := s.env.readFile(file, maxRooms)
+	if err != nil {
+		s.fault("rooms-config", err.Error())
+		return nil
 	}
-	return Fault{file, err.Error()}
+	s.roomsOpen = everybody
+	f, err := parseRooms(data)
+	var wrong *roomsError
+	keys := strings.Join(roomsKeys, ", ")
+	switch {
+	case errors.As(err, &wrong) && wrong.line > 0:
+		s.problem(fmt.Sprintf("%s:%d", file, wrong.line), wrong.problem)
+	case err != nil:
+		s.problem(file, err.Error())
+	case len(f.entries) > 0:
+		return f
+	case strings.EqualFold(f.root, "RoomsAppSettings"):
+		s.warn(file, "holds none of the keys "+keys)
+		return f
+	default:
+		s.fault("rooms-config", "is no RoomsAppSettings.config: its root element has another name, and it holds none of the keys "+keys)
+	}
+	return nil
 }
 
 // settle finds the entry of a key that counts: the last one, as in .NET.

@@ -20,8 +20,9 @@ type settings struct {
 	faults   Faults
 	findings []Finding
 
-	roomsFile string // RoomsAppSettings.config, when it was read
-	roomsOpen bool   // everybody on the host can read or change it
+	roomsFile   string // RoomsAppSettings.config, when it was read
+	roomsOpen   bool   // everybody on the host can read or change it
+	roomsBroken bool   // it could not be read, so that what it gives is not known
 }
 
 // setting is one flag; it implements [pflag.Value].
@@ -147,11 +148,11 @@ func (s *settings) problem(key, problem string) {
 	s.faults = append(s.faults, Fault{key, problem})
 }
 
-// missing notes that a flag was not given; one that was, and has no value all the same, has its fault already. Who uses
-// RoomsAppSettings.config is told of the key, too.
+// missing notes that a flag was not given; one that was, and has no value all the same, has its fault already, and what
+// may stand in a file that cannot be read is not missed. Who uses RoomsAppSettings.config is told of the key, too.
 func (s *settings) missing(name, what string) {
 	v := s.named(name)
-	if v.origin != "" {
+	if v.origin != "" || s.roomsBroken {
 		return
 	}
 	key := v.key

@@ -107,6 +107,7 @@ func (e *Exchange) guess(s *settings) {
 		e.found(s, serviceUser(entra && (app || !e.Impersonation)), from)
 	case app:
 		e.found(s, AuthSecret, "app-id")
+	case s.roomsBroken:
 	default:
 		s.fault("auth", "nothing to sign in with: give --rooms-config; or --tenant-id, --app-id and one of --client-secret-file, --cert-thumbprint and "+
 			"--federated-token-file; or --username and --password-file")

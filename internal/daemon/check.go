@@ -81,7 +81,7 @@ func timed(ctx context.Context, name string, f func(context.Context, *Step)) Ste
 }
 
 func checkToken(ctx context.Context, s *Step, c config.Exchange, creds ews.Credentials) {
-	_, err := creds.Apply(ctx, &http.Request{Header: http.Header{}})
+	err := apply(ctx, c, creds)
 	var e *tokens.Error
 	switch {
 	case err == nil:

@@ -14,6 +14,7 @@ import (
 
 	"roomsync/internal/calsync"
 	"roomsync/internal/config"
+	"roomsync/internal/ews"
 )
 
 // How a changed configuration is noticed: by reading its files, which are few and small. Notifications of the file
@@ -49,11 +50,17 @@ func openAccess(c config.Worker) (*access, error) {
 	if err != nil {
 		return nil, err
 	}
-	prove := func(ctx context.Context) error {
-		_, err := creds.Apply(ctx, &http.Request{Header: http.Header{}})
-		return err
-	}
+	prove := func(ctx context.Context) error { return apply(ctx, c.Exchange, creds) }
 	return &access{client, prove, closeIt}, nil
+}
+
+// apply gets what a request to Exchange would be authenticated with, without sending one.
+func apply(ctx context.Context, c config.Exchange, creds ews.Credentials) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.EWSURL, http.NoBody)
+	if err == nil {
+		_, err = creds.Apply(ctx, r)
+	}
+	return err
 }
 
 // reloading makes the client for Exchange, and exchanges it when the files change that the configuration was read from,
@@ -112,6 +119,7 @@ type reloader struct {
 	seen    *look // the files when they were last read; nil at first, since they may have changed since the start
 	next    *candidate
 	said    string // the last warning, which is not repeated
+	renewed bool   // certificates have changed since the present sign-in began
 }
 
 // candidate is a sign-in that is to take the place of the present one.
@@ -145,7 +153,8 @@ func (r *reloader) turn(ctx context.Context, asked bool) {
 		r.try(ctx)
 		return
 	}
-	r.reread(before != nil && r.seen.certificates != before.certificates, asked)
+	r.renewed = r.renewed || before != nil && r.seen.certificates != before.certificates
+	r.reread(asked)
 	r.try(ctx)
 }
 
@@ -181,7 +190,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 }
 
 // reread resolves the whole configuration anew, and opens another access if that is what it asks for.
-func (r *reloader) reread(certificates, asked bool) {
+func (r *reloader) reread(asked bool) {
 	troubled := r.said != "" || r.next != nil
 	r.drop()
 	later, err := r.again()
@@ -190,7 +199,7 @@ func (r *reloader) reread(certificates, asked bool) {
 		return
 	}
 	live, restart := r.present.Changes(&later)
-	if certificates && later.Auth == config.AuthCertificate {
+	if r.renewed && later.Auth == config.AuthCertificate {
 		live = append(live, "cert-dir (its files)")
 	}
 	if len(restart) > 0 {
@@ -203,7 +212,7 @@ func (r *reloader) reread(certificates, asked bool) {
 		r.log.Info().Msg("the configuration is again as it was")
 		fallthrough
 	default:
-		r.present, r.said = later, ""
+		r.present, r.said, r.renewed = later, "", false
 	}
 }
 
@@ -214,7 +223,7 @@ func (r *reloader) prepare(later config.Worker, changed []string) {
 		return
 	}
 	r.log.Info().Strs("changed", changed).Str("auth", later.Auth).Msg("the configuration was read anew; signing in with it")
-	r.next = &candidate{a, later, changed}
+	r.next, r.said = &candidate{a, later, changed}, "" // what comes of it is told, also when it was the same before
 }
 
 // try makes the candidate the present sign-in if it works.
@@ -234,7 +243,7 @@ func (r *reloader) try(ctx context.Context) {
 	r.cal.swap(n.calendar, n.close)
 	r.log.Info().Strs("changed", n.changed).Str("auth", n.config.Auth).Msg("the changed sign-in is in force")
 	logFindings(r.log, n.config.Findings(), r.present.Findings())
-	r.present, r.next, r.said = n.config, nil, ""
+	r.present, r.next, r.said, r.renewed = n.config, nil, "", false
 }
 
 // drop gives up the candidate.

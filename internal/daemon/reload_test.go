@@ -296,9 +296,10 @@ func TestReload_WaitsForTheWriter(t *testing.T) {
 	inShop(t, "", func(s *shop) {
 		s.accept(canary + "2")
 		whole := rooms("t2", canary+"2")
-		for i := range 5 {
+		s.pass(lookEvery - 2*settle)
+		for i := range 10 { // across a look
 			s.write("rooms", whole[:10*i])
-			s.pass(settle - time.Millisecond)
+			s.pass(settle * 9 / 10)
 		}
 		s.write("rooms", whole)
 		s.pass(lookEvery + 2*settle)
@@ -320,6 +321,9 @@ func TestReload_OtherKindsAndCertificates(t *testing.T) {
 		s.write("cert", "c2")
 		s.pass(time.Minute)
 		s.expect("one that Entra does not know", "t1 certificate", "cert-dir (its files)", "gets no token")
+		s.write("rooms", thumbprint+"<!-- a comment -->")
+		s.pass(time.Minute)
+		s.expect("still not known, whatever else is written", "t1 certificate", "cert-dir (its files)", "gets no token")
 		s.write("rooms", rooms("t1", canary+"1"))
 		s.pass(time.Minute)
 		s.expect("back to the secret", "t1 secret", trying, inForce, `"setting":"--cert-dir","message":"is not used by this worker`)
