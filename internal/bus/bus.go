@@ -41,6 +41,7 @@ type Bus struct {
 	streams map[string]jetstream.Stream
 	created map[string]time.Time // when the streams were made, which tells one from its successor
 	boxes   jetstream.KeyValue
+	tokens  jetstream.KeyValue
 }
 
 // callTimeout bounds every single request to NATS.

@@ -114,6 +114,9 @@ func (b *Bus) Ensure(ctx context.Context) error {
 	if _, err := b.js.CreateKeyValue(ctx, kv); err != nil && !errors.Is(err, jetstream.ErrBucketExists) {
 		return fmt.Errorf("bus: create bucket %s: %w", kv.Bucket, err)
 	}
+	if err := b.createTokens(ctx); err != nil {
+		return err
+	}
 	for _, lane := range jobs.Lanes {
 		want := consumerConfig(lane)
 		if _, err := b.js.CreateConsumer(ctx, events.StreamJobs, want); err != nil && !errors.Is(err, jetstream.ErrConsumerExists) {
@@ -140,6 +143,8 @@ func (b *Bus) Check(ctx context.Context) error {
 		b.streams[want.Name], b.created[want.Name] = s, s.CachedInfo().Created
 	}
 	missing, differing := b.checkConsumers(ctx)
+	faults, wrong = append(faults, missing...), append(wrong, differing...)
+	missing, differing = b.checkTokens(ctx)
 	faults, wrong = append(faults, missing...), append(wrong, differing...)
 	var err error
 	if b.boxes, err = b.js.KeyValue(ctx, events.BucketMailboxes); err != nil {

@@ -16,8 +16,8 @@ const (
 	lastRetry  = 5 * time.Minute
 	// maxRetryAfter bounds what a service, or a mistake of it, can make us wait.
 	maxRetryAfter = 2 * time.Hour
-	// requestTimeout bounds one call of the Source.
-	requestTimeout = time.Minute
+	// requestTimeout bounds one call of the Source: time for the lease of a process that died to run out, then to ask.
+	requestTimeout = 90 * time.Second
 	// forceInterval lies between two forced refreshes. A server that rejects every token would otherwise cause one
 	// token request for each of its answers; Entra locks out such clients (AADSTS50196).
 	forceInterval = 10 * time.Minute
@@ -46,16 +46,16 @@ type Cache struct {
 	notBefore time.Time
 	lastErr   *Error
 
-	forced   string // the generation that was refreshed by force last
-	forcedAt time.Time
+	forced     string    // the generation that was refreshed by force last
+	forceAfter time.Time // no forced refresh before
 }
 
 // flight is one call of the Source. Token and err may be read once done is closed.
 type flight struct {
-	done   chan struct{}
-	forced bool // because of a rejection
-	token  Token
-	err    error
+	request Request
+	done    chan struct{}
+	token   Token
+	err     error
 }
 
 // NewCache returns a cache that has asked for nothing yet. Close it to end the call that may be under way.
@@ -74,7 +74,7 @@ func (c *Cache) Get(ctx context.Context) (Token, error) {
 	if now.Before(c.token.Expires) {
 		t := c.token
 		if !now.Before(c.refreshAt) && c.mayAsk(now) {
-			c.ask(Request{})
+			c.ask(Request{Have: t.Generation})
 		}
 		c.mu.Unlock()
 		return t, nil
@@ -89,7 +89,7 @@ func (c *Cache) Get(ctx context.Context) (Token, error) {
 }
 
 // Reject says that a server refused the token of a generation, with its claims challenge or "". A token that came
-// meanwhile, or can be had now, makes the request worth repeating. For one generation the Source is asked once, and
+// meanwhile, or can be had now, makes the request worth repeating. For one generation the issuer is asked once, and
 // not again within ten minutes of the last such refresh: false and no error then means that a new token will not help.
 func (c *Cache) Reject(ctx context.Context, generation, claims string) (retry bool, err error) {
 	c.mu.Lock()
@@ -113,16 +113,25 @@ func (c *Cache) force(now time.Time, generation, claims string) (*flight, error)
 	if c.flight != nil {
 		return c.flight, nil
 	}
-	if c.forced == generation || !c.forcedAt.IsZero() && now.Sub(c.forcedAt) < forceInterval {
+	if c.forced == generation || now.Before(c.forceAfter) {
 		return nil, nil
 	}
 	if !c.mayAsk(now) {
 		return nil, c.refusal(now)
 	}
-	c.forced, c.forcedAt = generation, now
-	f := c.ask(Request{Rejected: generation, Claims: claims})
-	f.forced = true
-	return f, nil
+	c.forced, c.forceAfter = generation, now.Add(forceInterval)
+	return c.ask(Request{Rejected: generation, Claims: claims}), nil
+}
+
+// settleForce gives back what a forced refresh has taken unless the issuer was asked. The caller holds mu.
+func (c *Cache) settleForce(f *flight, now time.Time) {
+	switch {
+	case f.request.Rejected == "" || f.err == nil && !f.token.adopted:
+	case f.err == nil && f.token.Generation == f.request.Rejected: // the fleet must not ask yet
+		c.forced, c.forceAfter = "", now.Add(lookAgain)
+	default: // another process's token has come; or nothing has, and the spacing of failures says when to try again
+		c.forced, c.forceAfter = "", time.Time{}
+	}
 }
 
 // Close ends the call under way. Later calls of the Source do not happen; a token that is there goes on being given.
@@ -146,17 +155,17 @@ func (c *Cache) refusal(now time.Time) error {
 // ask begins a call of the Source, or returns the one under way. The caller holds mu.
 func (c *Cache) ask(r Request) *flight {
 	if c.flight == nil {
-		c.flight = &flight{done: make(chan struct{})}
-		go c.fly(c.flight, r)
+		c.flight = &flight{request: r, done: make(chan struct{})}
+		go c.fly(c.flight)
 	}
 	return c.flight
 }
 
 // fly calls the Source on behalf of everybody: no caller's context can end it.
-func (c *Cache) fly(f *flight, r Request) {
+func (c *Cache) fly(f *flight) {
 	ctx, cancel := context.WithTimeout(c.life, requestTimeout)
 	defer cancel()
-	t, err := c.source(ctx, r)
+	t, err := c.source(ctx, f.request)
 	now := time.Now()
 	if err == nil {
 		err = check(t, now)
@@ -167,10 +176,8 @@ func (c *Cache) fly(f *flight, r Request) {
 		f.token = c.keep(t, now)
 	} else {
 		f.err = c.fail(err, now)
-		if f.forced { // nothing was renewed: the spacing of failures says when to try again
-			c.forced, c.forcedAt = "", time.Time{}
-		}
 	}
+	c.settleForce(f, now)
 	c.flight = nil
 	close(f.done)
 }
@@ -195,7 +202,7 @@ func check(t Token, now time.Time) error {
 	switch {
 	case t.Value.IsZero():
 		return &Error{Hint: "the token service answered without a token: see its log"}
-	case t.Expires.Sub(now) < minLife:
+	case t.Expires.Sub(now) < minLife && !t.adopted: // an adopted one was sound when it was issued
 		return &Error{Hint: "the token service gave a token that expires within a minute: check this host's clock"}
 	}
 	return nil
@@ -206,44 +213,55 @@ func (c *Cache) keep(t Token, now time.Time) Token {
 	if t.Generation == "" {
 		t.Generation = strconv.FormatUint(c.count, 10)
 	}
-	if latest := now.Add(maxLife); t.Expires.After(latest) {
-		t.Expires = latest
+	// now has a monotonic reading, so that from here on the wall clock may be set without doing harm.
+	t.Expires = now.Add(min(t.Expires.Sub(now), maxLife))
+	if !t.RefreshAt.IsZero() {
+		t.RefreshAt = now.Add(t.RefreshAt.Sub(now))
 	}
 	c.token, c.refreshAt = t, refreshAt(t, now, c.jitter())
 	c.failures, c.notBefore, c.lastErr = 0, time.Time{}, nil
 	return t
 }
 
-// refreshAt spreads renewals over a tenth of the lifetime, so that processes that began together part: from when the
-// issuer wants it, or else from 65 % of the lifetime.
+// refreshAt spreads renewals over a tenth of the lifetime, so that processes that began together part.
 func refreshAt(t Token, now time.Time, jitter float64) time.Time {
-	life := t.Expires.Sub(now)
-	at := t.RefreshAt
-	if !at.After(now) || !at.Before(t.Expires) {
-		at = now.Add(life * 65 / 100)
-	}
-	spread := min(life/10, t.Expires.Sub(at)/2)
+	at := due(t, now)
+	spread := min(t.Expires.Sub(now)/10, t.Expires.Sub(at)/2)
 	return at.Add(time.Duration(jitter * float64(spread)))
+}
+
+// due is when the issuer wants t to be renewed, or else 65 % of the lifetime.
+func due(t Token, now time.Time) time.Time {
+	if t.RefreshAt.After(now) && t.RefreshAt.Before(t.Expires) {
+		return t.RefreshAt
+	}
+	return now.Add(t.Expires.Sub(now) * 65 / 100)
 }
 
 func (c *Cache) fail(err error, now time.Time) error {
 	if c.life.Err() != nil {
 		return ErrClosed
 	}
-	e := &Error{Err: err}
-	if known := (*Error)(nil); errors.As(err, &known) {
-		copied := *known
-		e = &copied
+	e := asError(err)
+	if !e.paced {
+		c.failures++
+		e.RetryAfter = max(spacing(c.failures, c.jitter()), min(e.RetryAfter, maxRetryAfter))
 	}
-	c.failures++
-	wait := max(c.spacing(), min(e.RetryAfter, maxRetryAfter))
-	e.RetryAfter = wait
-	c.lastErr, c.notBefore = e, now.Add(wait)
+	c.lastErr, c.notBefore = e, now.Add(e.RetryAfter)
 	return e
 }
 
-// spacing is the pause after the present number of failures, with up to a tenth on top.
-func (c *Cache) spacing() time.Duration {
-	wait := min(firstRetry<<min(c.failures-1, 10), lastRetry)
-	return wait + time.Duration(c.jitter()*float64(wait/10))
+// asError returns the *Error in err, to be changed, or one that wraps err.
+func asError(err error) *Error {
+	if known := (*Error)(nil); errors.As(err, &known) {
+		copied := *known
+		return &copied
+	}
+	return &Error{Err: err}
+}
+
+// spacing is the pause after a number of failures in a row, with up to a tenth on top.
+func spacing(failures int, jitter float64) time.Duration {
+	wait := min(firstRetry<<min(failures-1, 10), lastRetry)
+	return wait + time.Duration(jitter*float64(wait/10))
 }

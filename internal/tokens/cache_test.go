@@ -169,10 +169,9 @@ func TestCache_SpacesFailures(t *testing.T) {
 
 func TestCache_SpacesFailuresFromFiveSecondsWithJitterOnTop(t *testing.T) {
 	for _, jitter := range []float64{0, 0.5, 0.999} {
-		c := &Cache{jitter: func() float64 { return jitter }}
-		for c.failures = 1; c.failures < 100; c.failures++ {
-			if w := c.spacing(); w < firstRetry || w > lastRetry*11/10 {
-				t.Errorf("jitter %v, failure %d: %v", jitter, c.failures, w)
+		for failures := 1; failures < 100; failures++ {
+			if w := spacing(failures, jitter); w < firstRetry || w > lastRetry*11/10 {
+				t.Errorf("jitter %v, failure %d: %v", jitter, failures, w)
 			}
 		}
 	}

@@ -19,6 +19,8 @@ type Error struct {
 	RetryAfter time.Duration
 	Hint       string // what the operator can do
 	Err        error  // the cause, such as a network error
+
+	paced bool // the Source spaces requests itself: RetryAfter is when to call it again, no sooner and no later
 }
 
 // Error names the code, the number, the status and the hint.

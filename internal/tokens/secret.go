@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 )
 
 // redacted is what every way of printing a Secret shows.
@@ -31,6 +32,17 @@ func (s Secret) Reveal() string {
 		return ""
 	}
 	return *s.value
+}
+
+// Lines returns the lines of s, each a secret of its own, without surrounding blanks; empty ones are left out.
+func (s Secret) Lines() []Secret {
+	var lines []Secret
+	for line := range strings.Lines(s.Reveal()) {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, NewSecret(line))
+		}
+	}
+	return lines
 }
 
 // IsZero reports whether s holds nothing.

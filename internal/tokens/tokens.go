@@ -5,7 +5,8 @@
 // outage of the token service nor a server that rejects every token turns into a storm of requests. [Bearer] puts
 // the token on HTTP requests.
 //
-// A Source is a function. Package entra has one for Microsoft Entra; one that shares tokens among processes can wrap it.
+// A Source is a function. Package entra has one for Microsoft Entra. [Shared] wraps one so that all processes of a fleet
+// have the same token, and one of them asks for it.
 package tokens
 
 import (
@@ -22,10 +23,14 @@ type Token struct {
 	// Generation tells tokens of one credential apart, so that a rejection of an old one does not count against a new
 	// one. The Cache numbers tokens whose Source leaves it empty.
 	Generation string
+
+	adopted bool // another process, or an earlier request, got it: the issuer was not asked now
 }
 
 // Request says why a token is asked for.
 type Request struct {
+	// Have is the generation that still serves and is due, "" when callers wait for a token.
+	Have string
 	// Rejected is the generation that a server refused with 401, "" when a token is merely due.
 	Rejected string
 	// Claims is the challenge that came with the refusal (JSON), to be passed to the issuer, "" when there was none.
