@@ -3,6 +3,7 @@ module roomsync
 go 1.26.0
 
 require (
+	github.com/Azure/go-ntlmssp v0.1.1
 	github.com/AzureAD/microsoft-authentication-library-for-go v1.10.1
 	github.com/klauspost/compress v1.20.3
 	github.com/moby/moby/api v1.56.1
