@@ -54,6 +54,7 @@ var allowed = map[string][]string{
 var only = map[string][]string{
 	"github.com/nats-io/":                   {"internal/bus", "internal/daemon", "internal/testenv", "test/integration", "test/bench", "cmd/demo", "cmd/roomsync"},
 	"github.com/AzureAD/":                   {"internal/tokens/entra"},
+	"github.com/Azure/":                     {"internal/ews/signin"},
 	"encoding/xml":                          {"internal/ews", "internal/exchangesim", "internal/config"},
 	"github.com/testcontainers/":            {"test/integration"},
 	"github.com/spf13/":                     {"internal/config", "cmd/roomsync", "cmd/dispatcher", "cmd/worker", "cmd/exchangesim", "cmd/demo", "test/bench"},

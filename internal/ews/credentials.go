@@ -19,6 +19,13 @@ type Credentials interface {
 	Reject(ctx context.Context, generation, claims string) (retry bool, err error)
 }
 
+// Connector is implemented by credentials that belong to connections, as those of NTLM do, or that have to see the
+// answers. They carry the requests themselves, over connections like those of base; Apply and Reject have nothing to do
+// then. An error of that transport that has the method SignInFailed() counts as one of Apply.
+type Connector interface {
+	Connect(base *http.Transport) http.RoundTripper
+}
+
 // Basic authenticates by user name and password. Exchange Online refuses it; servers on premises may allow it.
 func Basic(user, password string) Credentials {
 	return &basic{"Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))}

@@ -71,7 +71,7 @@ func New(opt Options) (*Client, error) {
 	c.idPrefix = fmt.Sprintf("%08x-%04x-4%03x-8%03x-", rand.Uint32(), rand.N(1<<16), rand.N(1<<12), rand.N(1<<12))
 	c.transport = c.opt.Transport
 	if c.transport == nil {
-		c.transport = newTransport(c.opt)
+		c.transport = connect(c.opt)
 	}
 	_, urlErr := c.endpoint("")
 	return c, errors.Join(c.opt.check(), urlErr)
@@ -109,6 +109,8 @@ func (o Options) check() error {
 	need(o.Timeout > 0, "Timeout is %v: choose a positive one", o.Timeout)
 	need(o.MaxBody > 0, "MaxBody is %d: choose a positive one", o.MaxBody)
 	need(o.Connections > 0, "Connections is %d: choose a positive number", o.Connections)
+	_, connects := o.Credentials.(Connector)
+	need(!connects || o.Transport == nil, "Transport and Credentials of the type %T, which bring their own, exclude each other", o.Credentials)
 	need(knownSchema(o.Schema), "Schema is %q: choose one such as Exchange2013_SP1 or Exchange2016", o.Schema)
 	return errors.Join(errs...)
 }
@@ -127,6 +129,14 @@ func version() string {
 		return "devel"
 	}
 	return info.Main.Version
+}
+
+// connect makes the transport, by way of the credentials if they belong to connections.
+func connect(o Options) http.RoundTripper {
+	if c, ok := o.Credentials.(Connector); ok {
+		return c.Connect(newTransport(o))
+	}
+	return newTransport(o)
 }
 
 func newTransport(o Options) *http.Transport {

@@ -50,6 +50,12 @@ func (x *exchange) tokenFault(err error) *calsync.Fault {
 // transportFault reports that no complete answer came. Unless the connection was never made, the server may have
 // done what it was asked.
 func (x *exchange) transportFault(err error) *calsync.Fault {
+	if _, ok := errors.AsType[interface {
+		error
+		SignInFailed()
+	}](err); ok {
+		return x.tokenFault(err)
+	}
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		err = e.Err // without the URL
 	}

@@ -1,0 +1,140 @@
+package signin
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// try enters and leaves with an outcome.
+func try(t *testing.T, g *guard, password string, o outcome) error {
+	t.Helper()
+	leave, err := g.enter(t.Context(), password)
+	if err != nil {
+		return err
+	}
+	return leave(o)
+}
+
+func TestGuard_OneAtATimeUntilProven(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGuard("hint")
+		var mu sync.Mutex
+		in, most := 0, 0
+		come := func(n int) {
+			mu.Lock()
+			defer mu.Unlock()
+			in += n
+			most = max(most, in)
+		}
+		run := func(o outcome) (errs int) {
+			failed := make(chan error, 10)
+			for range 10 {
+				go func() {
+					leave, err := g.enter(t.Context(), "p")
+					if err != nil {
+						failed <- err
+						return
+					}
+					come(1)
+					time.Sleep(time.Second)
+					come(-1)
+					failed <- leave(o)
+				}()
+			}
+			for range 10 {
+				if <-failed != nil {
+					errs++
+				}
+			}
+			return errs
+		}
+		if errs := run(unknown); most != 1 || errs != 0 { // a server that is not there
+			t.Errorf("%d at once, %d failed", most, errs)
+		}
+		if errs := run(refused); most != 1 || errs != 10 {
+			t.Errorf("%d at once, %d failed", most, errs)
+		}
+		time.Sleep(pause)
+		if err := try(t, g, "p", accepted); err != nil {
+			t.Error(err)
+		}
+		if errs := run(accepted); most != 10 || errs != 0 {
+			t.Errorf("%d at once, %d failed", most, errs)
+		}
+	})
+}
+
+func TestGuard_Pause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGuard("hint")
+		if err := try(t, g, "p", refused); err == nil {
+			t.Error("not barred")
+		}
+		time.Sleep(pause - time.Minute)
+		var e *Error
+		if err := try(t, g, "p", accepted); !errors.As(err, &e) || e.Retry != time.Minute || e.Status != 401 || e.Hint != "hint" {
+			t.Errorf("%+v", err)
+		}
+		if err := try(t, g, "q", unknown); err != nil {
+			t.Errorf("another password: %v", err)
+		}
+		time.Sleep(time.Minute)
+		if err := try(t, g, "p", refused); !errors.As(err, &e) || e.Retry != pause {
+			t.Errorf("after the pause: %v", err)
+		}
+	})
+}
+
+// TestGuard_APasswordThatWorkedAndDoesNotAnyMore is barred at the third refusal in a row, and then counts as unproven.
+func TestGuard_APasswordThatWorkedAndDoesNotAnyMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGuard("hint")
+		for _, o := range []outcome{accepted, refused, refused, accepted, refused, unknown, refused} {
+			if err := try(t, g, "p", o); err != nil {
+				t.Fatalf("outcome %d: %v", o, err)
+			}
+		}
+		if err := try(t, g, "p", refused); err == nil {
+			t.Error("not barred at the third")
+		}
+		time.Sleep(pause)
+		if free, err := g.may("p"); free || err != nil {
+			t.Errorf("many may try it at once, or nobody: %v, %v", free, err)
+		}
+		if err := try(t, g, "p", refused); err == nil {
+			t.Error("it is given three tries again")
+		}
+	})
+}
+
+func TestGuard_WaitingEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGuard("hint")
+		leave, err := g.enter(t.Context(), "p")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, errNotMine)
+		defer cancel()
+		if _, err := g.enter(ctx, "p"); !errors.Is(err, errNotMine) {
+			t.Error(err)
+		}
+		if err := leave(accepted); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+var errNotMine = errors.New("out of time")
+
+func TestOutcomeOf(t *testing.T) {
+	for status, want := range map[int]outcome{200: accepted, 401: refused, 403: accepted, 404: accepted, 500: accepted, 407: unknown, 429: unknown, 502: unknown, 503: unknown, 504: unknown} {
+		if got := outcomeOf(status); got != want {
+			t.Errorf("%d: %d", status, got)
+		}
+	}
+}
