@@ -34,7 +34,7 @@ var allowed = map[string][]string{
 	"internal/ops":        {"events", "internal/jobs", "internal/bus"},
 	"internal/dispatcher": {"events", "internal/jobs", "internal/bus", "internal/ops"},
 	"internal/worker":     {"events", "internal/jobs", "internal/bus", "internal/calsync", "internal/tokens", "internal/throttle", "internal/ops"},
-	"internal/daemon":     {"internal/config", "internal/bus", "internal/dispatcher", "internal/worker", "internal/ews", "internal/tokens", "internal/tokens/entra", "internal/tokens/certs", "internal/jobs", "internal/ops"},
+	"internal/daemon":     {"internal/config", "internal/bus", "internal/dispatcher", "internal/worker", "internal/ews", "internal/ews/signin", "internal/tokens", "internal/tokens/entra", "internal/tokens/certs", "internal/jobs", "internal/ops"},
 	// prove: the product never imports these
 	"internal/exchangesim": {"internal/exchangesim/…", "internal/ews/soap", "internal/zones"},
 	"internal/testenv":     {"events", "internal/…"},

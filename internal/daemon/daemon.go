@@ -55,7 +55,7 @@ func Worker(ctx context.Context, c config.Worker, log zerolog.Logger, x Extra) e
 	name := Name()
 	log = log.With().Str("worker", name).Logger()
 	log.Info().Str("nats", c.NATS.URL).Str("exchange", c.EWSURL).Str("auth", c.Auth).Str("tenant", c.TenantID).Msg("starting")
-	cal, closeCalendar, err := Calendar(c.Exchange, c.Work)
+	cal, closeCalendar, err := calendar(c.Exchange, c.Work, func(err error) { log.Warn().Err(err).Msg("sign-in") })
 	if err != nil {
 		return config.Usage(err)
 	}
@@ -116,13 +116,19 @@ func run(ctx context.Context, log zerolog.Logger, http string, ready func() erro
 
 // Calendar makes the client for Exchange with the configured way to sign in. It sends nothing yet.
 func Calendar(c config.Exchange, w config.Work) (_ *ews.Client, closeIt func(), err error) {
-	creds, closeIt, err := credentials(c)
+	return calendar(c, w, nil)
+}
+
+// calendar tells warn of what does not stop the work.
+func calendar(c config.Exchange, w config.Work, warn func(error)) (_ *ews.Client, closeIt func(), err error) {
+	creds, closeIt, err := credentials(c, warn)
 	if err != nil {
 		return nil, nil, err
 	}
 	client, err := ews.New(ews.Options{
-		URL: c.EWSURL, Credentials: creds, Impersonate: c.Impersonation, AllowInsecure: c.AllowInsecure,
-		GetBatch: w.GetBatch, Connections: w.Slots + 2*w.BookingSlots,
+		URL: c.EWSURL, Credentials: creds, AllowInsecure: c.AllowInsecure,
+		Impersonate: c.Impersonation && c.Auth != config.AuthDelegated, // a delegated token is for that user's own rights
+		GetBatch:    w.GetBatch, Connections: w.Slots + 2*w.BookingSlots,
 	})
 	if err != nil {
 		closeIt()
