@@ -35,7 +35,7 @@ var allowed = map[string][]string{
 	"internal/ops":        {"events", "internal/jobs", "internal/bus", "internal/retirement", "internal/calsync"},
 	"internal/dispatcher": {"events", "internal/jobs", "internal/bus", "internal/ops"},
 	"internal/worker":     {"events", "internal/jobs", "internal/bus", "internal/calsync", "internal/tokens", "internal/throttle", "internal/ops", "internal/retirement"},
-	"internal/daemon":     {"internal/config", "internal/retirement", "internal/bus", "internal/dispatcher", "internal/worker", "internal/ews", "internal/tokens", "internal/tokens/entra", "internal/jobs", "internal/ops", "internal/tokens/certs", "internal/calsync"},
+	"internal/daemon":     {"internal/config", "internal/retirement", "internal/bus", "internal/dispatcher", "internal/worker", "internal/ews", "internal/tokens", "internal/tokens/entra", "internal/jobs", "internal/ops", "internal/tokens/certs", "internal/calsync", "internal/ews/signin"},
 	// prove: the product never imports these
 	"internal/exchangesim": {"internal/exchangesim/…", "internal/ews/soap", "internal/zones"},
 	"internal/testenv":     {"events", "internal/…"},

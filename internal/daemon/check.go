@@ -53,7 +53,7 @@ func (r Report) OK() bool {
 // calendar folder of a mailbox, unless that is "". It is done within half a minute. The error says that the configured
 // sign-in cannot even be tried, such as a certificate that is not there.
 func CheckSignIn(ctx context.Context, c config.Exchange, mailbox string) (Report, error) {
-	client, creds, closeIt, err := signIn(c, config.Work{GetBatch: 1, Slots: 1, BookingSlots: 1})
+	client, creds, closeIt, err := surroundings{}.signIn(c, config.Work{GetBatch: 1, Slots: 1, BookingSlots: 1})
 	if err != nil {
 		return Report{}, err
 	}

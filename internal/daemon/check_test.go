@@ -33,7 +33,7 @@ func TestCheckSignIn(t *testing.T) {
 		"no such mailbox":  {app, "sim-secret", "", "nobody@contoso.example", []string{"ok access", "failed calendar of nobody@contoso.example: GetFolder: ErrorNonExistentMailbox|no such mailbox"}},
 		"basic":            {"--username svc@contoso.example", "", "simulated", mailbox, []string{"ok calendar of " + mailbox}},
 		"basic, untried":   {"--username svc@contoso.example", "", "simulated", "", []string{"ok sign-in: not tried|--mailbox"}},
-		"wrong password":   {"--username svc@contoso.example", "", canary, mailbox, []string{"failed calendar of " + mailbox + ": GetFolder: http (HTTP 401)|the server refuses the service user"}},
+		"wrong password":   {"--username svc@contoso.example", "", canary, mailbox, []string{"failed calendar of " + mailbox + ": GetFolder: token (HTTP 401)|the server refuses the service user"}},
 		"may not act":      {"--username user0002@contoso.example", "", "simulated", mailbox, []string{"failed calendar of " + mailbox + ": GetFolder: ErrorImpersonateUserDenied|ApplicationImpersonation"}},
 		"no right":         {"--username user0002@contoso.example --impersonation=false", "", "simulated", mailbox, []string{"failed calendar of " + mailbox + ": GetFolder: Error|no right on this calendar"}},
 		"Entra elsewhere":  {"--tenant-id t --app-id a --authority-url http://127.0.0.1:1", "sim-secret", "", "", []string{"failed access token: no access token: dial tcp 127.0.0.1:1|reaches the authority"}},

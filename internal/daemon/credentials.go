@@ -1,32 +1,155 @@
 package daemon
 
 import (
+	"crypto"
+	"crypto/x509"
 	"fmt"
+	"time"
 
 	"roomsync/internal/config"
 	"roomsync/internal/ews"
+	"roomsync/internal/ews/signin"
 	"roomsync/internal/tokens"
+	"roomsync/internal/tokens/certs"
 	"roomsync/internal/tokens/entra"
 )
 
-func credentials(c config.Exchange) (_ ews.Credentials, closeIt func(), err error) {
+// Issuer is where access tokens come from, and what somebody who shares them must know of it.
+type Issuer struct {
+	Source   tokens.Source
+	Identity tokens.Identity
+	// Credential returns what the Source would sign in with now, or what tells one certificate from the next: another value
+	// means that the operator has changed it. That of a federated token, which changes by itself, is always the same.
+	Credential func() (tokens.Secret, error)
+	// NotAfter is when the certificate in use expires; zero for other kinds.
+	NotAfter func() time.Time
+}
+
+// surroundings are what the ways to sign in need of the process that they are in. The zero value stands alone: it
+// shares no token with other processes, and tells nobody of what does not stop the work.
+type surroundings struct {
+	warn  func(error)
+	store tokens.Store // where the fleet's tokens are
+	now   func() time.Time
+}
+
+// credentials are what requests to Exchange are signed in with, in any of the six ways.
+func (x surroundings) credentials(c config.Exchange) (_ ews.Credentials, closeIt func(), err error) {
+	user := signin.User{Name: c.Username, Password: func() (string, error) {
+		p, err := c.Password()
+		return p.Reveal(), err
+	}}
 	switch c.Auth {
 	case config.AuthBasic:
-		password, err := c.Password()
-		if err != nil {
-			return nil, nil, err
-		}
-		return ews.Basic(c.Username, password.Reveal()), func() {}, nil
-	case config.AuthSecret:
-		client, err := entra.New(entra.Options{
-			TenantID: c.TenantID, ClientID: c.AppID, Secret: c.ClientSecret,
-			AuthorityURL: c.AuthorityURL, AllowInsecure: c.AllowInsecure,
-		})
-		if err != nil {
-			return nil, nil, err
-		}
-		cache := tokens.NewCache(client.Token)
-		return tokens.Bearer(cache), cache.Close, nil
+		return signin.NewBasic(user), func() {}, nil
+	case config.AuthNTLM:
+		return signin.NewNTLM(user), func() {}, nil
 	}
-	return nil, nil, fmt.Errorf("daemon: --auth %s is not available in this build yet", c.Auth)
+	issuer, err := NewIssuer(c, x.warn)
+	if err != nil {
+		return nil, nil, err
+	}
+	source, err := x.shared(c, issuer)
+	if err != nil {
+		return nil, nil, err
+	}
+	cache := tokens.NewCache(source)
+	return tokens.Bearer(cache), cache.Close, nil
+}
+
+// shared is a source of the tokens that the whole fleet has, if there is a fleet, and a key to seal them with.
+func (x surroundings) shared(c config.Exchange, i *Issuer) (tokens.Source, error) {
+	keys, err := c.TokenKeys()
+	if err != nil || len(keys) == 0 || x.store == nil {
+		return i.Source, err
+	}
+	s, err := tokens.NewShared(tokens.SharedOptions{
+		Source: i.Source, Identity: i.Identity, Credential: i.Credential,
+		Store: x.store, Now: x.now, Keys: c.TokenKeys, Warn: x.warn,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.Token, nil
+}
+
+// Calendar makes the client for Exchange with the configured way to sign in. It sends nothing yet, and shares no token.
+func Calendar(c config.Exchange, w config.Work) (_ *ews.Client, closeIt func(), err error) {
+	client, _, closeIt, err := surroundings{}.signIn(c, w)
+	return client, closeIt, err
+}
+
+func (x surroundings) signIn(c config.Exchange, w config.Work) (_ *ews.Client, _ ews.Credentials, closeIt func(), err error) {
+	creds, closeIt, err := x.credentials(c)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	client, err := ews.New(ews.Options{
+		URL: c.EWSURL, Credentials: creds, AllowInsecure: c.AllowInsecure,
+		Impersonate: c.Impersonation && c.Auth != config.AuthDelegated, // a delegated token is for that user's own rights
+		GetBatch:    w.GetBatch, Connections: w.Slots + 2*w.BookingSlots,
+	})
+	if err != nil {
+		closeIt()
+		return nil, nil, nil, err
+	}
+	return client, creds, closeIt, nil
+}
+
+// NewIssuer makes the issuer of the kinds of sign-in that need tokens: secret, certificate, federated and delegated. It
+// sends nothing, but what is to be proved with must be there.
+func NewIssuer(c config.Exchange, warn func(error)) (*Issuer, error) {
+	o := entra.Options{TenantID: c.TenantID, ClientID: c.AppID, AuthorityURL: c.AuthorityURL, AllowInsecure: c.AllowInsecure, Scope: entra.DefaultScope}
+	i := &Issuer{NotAfter: func() time.Time { return time.Time{} }}
+	var err error
+	switch c.Auth {
+	case config.AuthSecret:
+		o.Secret, i.Credential = c.ClientSecret, c.ClientSecret
+	case config.AuthCertificate:
+		err = i.certificate(c, &o, warn)
+	case config.AuthFederated:
+		o.Assertion = entra.TokenFile(c.TokenFile)
+		i.Credential = func() (tokens.Secret, error) { return tokens.NewSecret(config.AuthFederated), nil }
+		_, err = o.Assertion()
+	case config.AuthDelegated:
+		o.Password, o.Username, i.Credential = c.Password, c.Username, c.Password
+		o.Scope = entra.DefaultDelegatedScope
+	default:
+		err = fmt.Errorf("--auth %s needs no access tokens", c.Auth)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("daemon: %w", err)
+	}
+	client, err := entra.New(o)
+	if err != nil {
+		return nil, fmt.Errorf("daemon: %w", err)
+	}
+	i.Source, i.Identity = client.Token, tokens.Identity{
+		Kind: c.Auth, Authority: c.AuthorityURL, TenantID: c.TenantID, ClientID: c.AppID, Scope: o.Scope, User: o.Username,
+	}
+	return i, nil
+}
+
+func (i *Issuer) certificate(c config.Exchange, o *entra.Options, warn func(error)) error {
+	store, err := certs.New(certs.Options{Thumbprint: c.CertThumbprint, Dir: c.CertDir, Password: c.CertPassword, Warn: warn})
+	if err != nil {
+		return err
+	}
+	o.Certificate = func() (*x509.Certificate, crypto.Signer, error) {
+		cert, err := store.Certificate()
+		if err != nil {
+			return nil, nil, err
+		}
+		return cert.Leaf(), cert.Signer(), nil
+	}
+	i.Credential = func() (tokens.Secret, error) {
+		cert, err := store.Certificate()
+		if err != nil {
+			return tokens.Secret{}, err
+		}
+		return tokens.NewSecret(cert.Thumbprint()), nil
+	}
+	i.NotAfter = store.NotAfter
+	_, err = store.Certificate()
+	return err
 }

@@ -15,7 +15,6 @@ import (
 	"roomsync/internal/bus"
 	"roomsync/internal/config"
 	"roomsync/internal/dispatcher"
-	"roomsync/internal/ews"
 	"roomsync/internal/jobs"
 	"roomsync/internal/ops"
 	"roomsync/internal/worker"
@@ -57,11 +56,12 @@ func Worker(ctx context.Context, c config.Worker, log zerolog.Logger, x Extra) e
 	name := Name()
 	log = log.With().Str("worker", name).Logger()
 	log.Info().Str("nats", c.NATS.URL).Str("exchange", c.EWSURL).Str("auth", c.Auth).Str("tenant", c.TenantID).Msg("starting")
-	cal, closeCalendar, err := reloading(c, log, x.Hangup)
+	logFindings(log, c.Findings(), nil)
+	_, closeIt, err := Calendar(c.Exchange, c.Work) // what is wrong with it is said before anybody waits for NATS
 	if err != nil {
 		return config.Usage(err)
 	}
-	defer closeCalendar()
+	closeIt()
 	b, err := Connect(ctx, c.NATS, "roomsync worker "+name, log, x.InProcess)
 	if err != nil {
 		return err
@@ -73,6 +73,11 @@ func Worker(ctx context.Context, c config.Worker, log zerolog.Logger, x Extra) e
 		}
 		return config.Usage(err)
 	}
+	cal, closeCalendar, err := reloading(c, log, surroundings{warn: warner(log), store: b.TokenStore(), now: b.Now}, x.Hangup)
+	if err != nil {
+		return config.Usage(err)
+	}
+	defer closeCalendar()
 	w, err := worker.New(worker.Options{
 		Name: name, Bus: b, Calendar: cal, Log: log, Observe: x.Observe, StopTimeout: x.StopTimeout,
 		Delegate: !c.Impersonation, Identity: Identity(c.Exchange),
@@ -83,6 +88,11 @@ func Worker(ctx context.Context, c config.Worker, log zerolog.Logger, x Extra) e
 		return err
 	}
 	return run(ctx, log, c.HTTP, w.Ready, w.Run)
+}
+
+// warner logs what does not stop the work.
+func warner(log zerolog.Logger) func(error) {
+	return func(err error) { log.Warn().Err(err).Msg("sign-in") }
 }
 
 // Dispatcher creates the streams, then runs a dispatcher until ctx ends.
@@ -115,26 +125,4 @@ func run(ctx context.Context, log zerolog.Logger, http string, ready func() erro
 		return config.Usage(err)
 	}
 	return err
-}
-
-// Calendar makes the client for Exchange with the configured way to sign in. It sends nothing yet.
-func Calendar(c config.Exchange, w config.Work) (_ *ews.Client, closeIt func(), err error) {
-	client, _, closeIt, err := signIn(c, w)
-	return client, closeIt, err
-}
-
-func signIn(c config.Exchange, w config.Work) (_ *ews.Client, _ ews.Credentials, closeIt func(), err error) {
-	creds, closeIt, err := credentials(c)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	client, err := ews.New(ews.Options{
-		URL: c.EWSURL, Credentials: creds, Impersonate: c.Impersonation, AllowInsecure: c.AllowInsecure,
-		GetBatch: w.GetBatch, Connections: w.Slots + 2*w.BookingSlots,
-	})
-	if err != nil {
-		closeIt()
-		return nil, nil, nil, err
-	}
-	return client, creds, closeIt, nil
 }

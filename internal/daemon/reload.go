@@ -45,8 +45,8 @@ type access struct {
 	close    func()
 }
 
-func openAccess(c config.Worker) (*access, error) {
-	client, creds, closeIt, err := signIn(c.Exchange, c.Work)
+func (x surroundings) open(c config.Worker) (*access, error) {
+	client, creds, closeIt, err := x.signIn(c.Exchange, c.Work)
 	if err != nil {
 		return nil, err
 	}
@@ -65,9 +65,8 @@ func apply(ctx context.Context, c config.Exchange, creds ews.Credentials) error 
 
 // reloading makes the client for Exchange, and exchanges it when the files change that the configuration was read from,
 // until closeIt is called. It sends nothing yet.
-func reloading(c config.Worker, log zerolog.Logger, hangup <-chan os.Signal) (_ calsync.Reader, closeIt func(), err error) {
-	logFindings(log, c.Findings(), nil)
-	first, err := openAccess(c)
+func reloading(c config.Worker, log zerolog.Logger, x surroundings, hangup <-chan os.Signal) (_ calsync.Reader, closeIt func(), err error) {
+	first, err := x.open(c)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -76,7 +75,7 @@ func reloading(c config.Worker, log zerolog.Logger, hangup <-chan os.Signal) (_ 
 		return cal, cal.close, nil
 	}
 	look := func() *look { return lookAt(c.Files(), c.CertDir) }
-	r := &reloader{log: log, look: look, again: c.Again, open: openAccess, cal: cal, present: c}
+	r := &reloader{log: log, look: look, again: c.Again, open: x.open, cal: cal, present: c}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {

@@ -183,7 +183,7 @@ func (s *shop) pass(d time.Duration) {
 
 func (s *shop) expect(what, reader string, said ...string) {
 	s.t.Helper()
-	if got := probe(s.cal); got != reader {
+	if got := probed(s.cal); got != reader {
 		s.t.Errorf("%s: signs in by %q, want %q", what, got, reader)
 	}
 	log := s.said()

@@ -31,7 +31,7 @@ func (n *named) Probe(context.Context, calsync.Target, string, int) (calsync.Del
 
 func (n *named) close() { n.closed.Store(true) }
 
-func probe(s *swapping) string {
+func probed(s *swapping) string {
 	d, _ := s.Probe(context.Background(), calsync.Target{}, "", 1)
 	return d.Cursor
 }
@@ -41,10 +41,10 @@ func TestSwapping_CallsEndWithTheReaderThatTheyBeganWith(t *testing.T) {
 		old, next := &named{name: "old", latency: time.Second}, &named{name: "new"}
 		s := newSwapping(old, old.close)
 		result := make(chan string, 1)
-		go func() { result <- probe(s) }()
+		go func() { result <- probed(s) }()
 		synctest.Wait()
 		s.swap(next, next.close)
-		if got := probe(s); got != "new" {
+		if got := probed(s); got != "new" {
 			t.Errorf("a call after the swap went to %q", got)
 		}
 		if old.closed.Load() {
@@ -73,7 +73,7 @@ func TestSwapping_UnderLoad(t *testing.T) {
 		for range 20 {
 			calls.Go(func() {
 				for ctx.Err() == nil {
-					if got := probe(s); got == "closed" {
+					if got := probed(s); got == "closed" {
 						t.Error("a call met a closed reader")
 					}
 				}

@@ -19,7 +19,7 @@ var (
 
 	certificate = kind{"certificate", "the certificate", "--cert-thumbprint (ExchangeCertThumbprint) and --cert-dir", DefaultScope, appPermission}
 
-	federated = kind{"federated", "the federated token", "the file that AZURE_FEDERATED_TOKEN_FILE names", DefaultScope, appPermission}
+	federated = kind{"federated", "the federated token", "--federated-token-file (AZURE_FEDERATED_TOKEN_FILE)", DefaultScope, appPermission}
 
 	delegated = kind{"delegated", "the service user's password", "--username (ExchangeServiceUser) and --password-file (ExchangeServicePassword)",
 		DefaultDelegatedScope, "Delegated permissions, EWS.AccessAsUser.All"}
