@@ -13,6 +13,8 @@ const (
 // Reasons of refusals. More may come; an unknown one is to be taken as [RefusedAccess].
 const (
 	RefusedForbidden       = "forbidden"                   // HTTP 403, which says nothing more
+	RefusedEWSDisabled     = "ews-disabled"                // EwsEnabled of the mailbox or the organization is False (X-EWS-Policy-Reason)
+	RefusedEWSPolicy       = "ews-blocked-by-policy"       // the lists of apps or user agents leave us out (X-EWS-Policy-Reason)
 	RefusedPermission      = "permission-missing"          // the app's token lacks the permission (x-ms-diagnostics 2000008)
 	RefusedImpersonation   = "impersonation-refused"       // this mailbox may not be impersonated (ErrorImpersonateUserDenied)
 	RefusedImpersonating   = "impersonation-not-allowed"   // nobody may be impersonated this way (ErrorImpersonationDenied)

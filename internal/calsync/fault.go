@@ -15,10 +15,12 @@ type Fault struct {
 	Status    int    // HTTP status, 0 when there was no answer
 	Message   string // the server's text; may hold personal data, so it goes to no event and no log above debug
 
-	BackOff     time.Duration // what the server asked for (BackOffMilliseconds, Retry-After); 0 when it did not
-	Diagnostics string        // x-ms-diagnostics, without its free text: "2000008;reason=…" is "2000008"
-	Claims      string        // claims challenge of a 401, "" when there was none
-	RequestID   string        // our client-request-id, to find the call in both logs
+	BackOff time.Duration // what the server asked for (BackOffMilliseconds, Retry-After); 0 when it did not
+	// Policy is what X-EWS-Policy-Reason says of a 403: one of the policy constants, "" without that header.
+	Policy      string
+	Diagnostics string // x-ms-diagnostics, without its free text: "2000008;reason=…" is "2000008"
+	Claims      string // claims challenge of a 401, "" when there was none
+	RequestID   string // our client-request-id, to find the call in both logs
 	// ServerRequestID is the request-id that Exchange gave the call, "" without one.
 	ServerRequestID string
 
@@ -26,6 +28,13 @@ type Fault struct {
 	Unknown bool
 	Err     error // the cause, such as a network error
 }
+
+// What X-EWS-Policy-Reason says.
+// https://learn.microsoft.com/exchange/client-developer/exchange-web-services/how-to-control-access-to-ews-in-exchange
+const (
+	PolicyDisabled = "disabled" // EWS is disabled for this user or tenant: EwsEnabled
+	PolicyBlocked  = "blocked"  // EWS is blocked by policy for this user or tenant: EwsAllowedAppIDs, or user agents
+)
 
 // FaultKind says at which level the answer went wrong.
 type FaultKind string

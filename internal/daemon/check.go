@@ -113,7 +113,7 @@ func checkMailbox(ctx context.Context, s *Step, c config.Exchange, client *ews.C
 
 // advice says what to do about a refusal. The classes are those by which workers decide.
 func advice(c config.Exchange, f *calsync.Fault) string {
-	v := jobs.Judge(jobs.Fact{Operation: f.Operation, Kind: string(f.Kind), Code: f.Code, Inner: f.Inner, Status: f.Status, BackOff: f.BackOff, Diagnostics: f.Diagnostics})
+	v := jobs.Judge(jobs.Fact{Operation: f.Operation, Kind: string(f.Kind), Code: f.Code, Inner: f.Inner, Status: f.Status, BackOff: f.BackOff, Diagnostics: f.Diagnostics, Policy: f.Policy})
 	password := c.Auth == config.AuthBasic || c.Auth == config.AuthNTLM
 	switch {
 	case f.Status == http.StatusUnauthorized && password:

@@ -155,6 +155,7 @@ func (x *exchange) readHeader(f *calsync.Fault, resp *http.Response) {
 	f.Status = resp.StatusCode
 	f.BackOff = max(f.BackOff, retryAfter(resp.Header.Get("Retry-After"), time.Now()))
 	f.Diagnostics = diagnostics(resp.Header.Get("X-Ms-Diagnostics"))
+	f.Policy = policy(resp.Header.Get("X-Ews-Policy-Reason"))
 	if resp.StatusCode == http.StatusUnauthorized {
 		f.Claims = claims(resp.Header.Values("Www-Authenticate"))
 	}
@@ -184,6 +185,16 @@ func serverID(header string) string {
 		return ""
 	}
 	return header
+}
+
+// policy reads which of Exchange's own switches is meant.
+func policy(header string) string {
+	for _, p := range []string{calsync.PolicyDisabled, calsync.PolicyBlocked} {
+		if strings.Contains(strings.ToLower(header), p) {
+			return p
+		}
+	}
+	return ""
 }
 
 // diagnostics returns the number that an x-ms-diagnostics header starts with, "" when it starts with none.

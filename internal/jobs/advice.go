@@ -80,6 +80,13 @@ var advice = map[string]map[kind]string{
 		onPremises: "HTTP 403 without a reason: Get-CASMailbox ADDRESS | fl Ews*; Get-OrganizationConfig | fl Ews*; look at what a proxy before Exchange refuses",
 		whoever:    "HTTP 403 without a reason: " + ewsOff + "; " + license + "; " + late,
 	},
+	events.RefusedEWSDisabled: {
+		whoever: "EWS is switched off for this mailbox or the whole organization: Get-CASMailbox ADDRESS | fl EwsEnabled; Get-OrganizationConfig | fl EwsEnabled (one False is enough, and a list of apps changes nothing about it); " + late,
+	},
+	events.RefusedEWSPolicy: {
+		app:     "a list leaves this app out: Get-OrganizationConfig -RetrieveEwsOperationAccessPolicy | fl EwsAllowedAppIDs must name APPID, and EwsApplicationAccessPolicy, EwsAllowList and EwsBlockList must let the user agent roomsync/ through; " + late,
+		whoever: "a list leaves us out: Get-OrganizationConfig -RetrieveEwsOperationAccessPolicy | fl EwsAllowedAppIDs, EwsApplicationAccessPolicy, EwsAllowList, EwsBlockList (the user agent is roomsync/…); " + late,
+	},
 	events.RefusedPermission: {
 		app:     "the app's token lacks the permission: grant APPID the application permission full_access_as_app of Office 365 Exchange Online with admin consent, or New-ManagementRoleAssignment -App APPID -Role \"Application EWS.AccessAsApp\" -CustomResourceScope <scope>",
 		whoever: "the token lacks the permission: grant APPID the delegated permission EWS.AccessAsUser.All of Office 365 Exchange Online with admin consent",

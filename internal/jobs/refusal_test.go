@@ -17,6 +17,8 @@ func TestJudge_Refusals(t *testing.T) {
 		want Verdict
 	}{
 		{Fact{Kind: "http", Status: 403}, Verdict{Denied, ScopeMailbox, "HTTP 403", events.RefusedForbidden}},
+		{Fact{Kind: "http", Status: 403, Policy: "disabled"}, Verdict{Denied, ScopeMailbox, "HTTP 403", events.RefusedEWSDisabled}},
+		{Fact{Kind: "http", Status: 403, Policy: "blocked"}, Verdict{Denied, ScopeMailbox, "HTTP 403", events.RefusedEWSPolicy}},
 		{Fact{Kind: "http", Status: 403, Diagnostics: "2000008"}, Verdict{Denied, ScopeApp, "HTTP 403", events.RefusedPermission}},
 		{Fact{Kind: "http", Status: 401, Diagnostics: "2000008"}, Verdict{Denied, ScopeApp, "HTTP 401", events.RefusedPermission}},
 		{Fact{Kind: "http", Status: 401, Diagnostics: "2000005"}, Verdict{Blocked, ScopeMailbox, "HTTP 401", events.RefusedMissing}},

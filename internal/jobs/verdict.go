@@ -46,6 +46,7 @@ type Fact struct {
 	Status      int           // HTTP status, 0 without an answer
 	BackOff     time.Duration // what the server asked for
 	Diagnostics string        // x-ms-diagnostics number
+	Policy      string        // what X-EWS-Policy-Reason says: "disabled", "blocked" or nothing
 	Claims      bool          // a 401 asked for claims
 	Delegate    bool          // we act by rights of our own in the mailbox, and not as its owner
 }
@@ -148,7 +149,7 @@ func judgeStatus(f Fact) Verdict {
 	case f.Status == 403 && f.Diagnostics == noPermission:
 		return Verdict{Class: Denied, Scope: ScopeApp, Code: code, Reason: events.RefusedPermission}
 	case f.Status == 403:
-		return Verdict{Class: Denied, Scope: ScopeMailbox, Code: code, Reason: events.RefusedForbidden}
+		return Verdict{Class: Denied, Scope: ScopeMailbox, Code: code, Reason: forbidden(f.Policy)}
 	case f.Status == 429:
 		return Verdict{Class: Throttled, Scope: ScopeMailbox, Code: code}
 	case f.Status == 503:
@@ -161,6 +162,18 @@ func judgeStatus(f Fact) Verdict {
 		return Verdict{Class: Config, Scope: ScopeServer, Code: code}
 	}
 	return Verdict{Class: Bug, Scope: ScopeMailbox, Code: code} // 400, 413, 415 …
+}
+
+// forbidden is why a 403 came, as far as Exchange says. Its header speaks of "this user or tenant", so that it does not
+// tell how far the switch reaches.
+func forbidden(policy string) string {
+	switch policy {
+	case "disabled":
+		return events.RefusedEWSDisabled
+	case "blocked":
+		return events.RefusedEWSPolicy
+	}
+	return events.RefusedForbidden
 }
 
 // noPermission is the x-ms-diagnostics number of a token without the permission that the request needs.

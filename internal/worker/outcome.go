@@ -17,7 +17,7 @@ func (w *Worker) judge(f *calsync.Fault) jobs.Verdict { return jobs.Judge(w.fact
 func (w *Worker) fact(f *calsync.Fault) jobs.Fact {
 	return jobs.Fact{
 		Operation: f.Operation, Kind: string(f.Kind), Code: f.Code, Inner: f.Inner, Status: f.Status,
-		BackOff: f.BackOff, Diagnostics: f.Diagnostics, Claims: f.Claims != "", Delegate: w.opts.Delegate,
+		BackOff: f.BackOff, Diagnostics: f.Diagnostics, Policy: f.Policy, Claims: f.Claims != "", Delegate: w.opts.Delegate,
 	}
 }
 

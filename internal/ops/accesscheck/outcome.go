@@ -13,7 +13,7 @@ import (
 func fact(f *calsync.Fault, delegate bool) jobs.Fact {
 	return jobs.Fact{
 		Operation: f.Operation, Kind: string(f.Kind), Code: f.Code, Inner: f.Inner, Status: f.Status,
-		BackOff: f.BackOff, Diagnostics: f.Diagnostics, Claims: f.Claims != "", Delegate: delegate,
+		BackOff: f.BackOff, Diagnostics: f.Diagnostics, Policy: f.Policy, Claims: f.Claims != "", Delegate: delegate,
 	}
 }
 
