@@ -105,8 +105,8 @@ func (s *simulated) exchange(t *testing.T, auth, user string) config.Exchange {
 	return e
 }
 
-// probe looks into the owner's calendar once.
-func probe(t *testing.T, e config.Exchange) error {
+// readCalendar looks into the owner's calendar once.
+func readCalendar(t *testing.T, e config.Exchange) error {
 	t.Helper()
 	cal, end, err := Calendar(e, config.Work{Slots: 4, BookingSlots: 1})
 	if err != nil {
@@ -133,7 +133,7 @@ func TestCalendar(t *testing.T) {
 		config.AuthSecret: "", config.AuthCertificate: "", config.AuthBasic: exchangesim.ServiceUser, config.AuthDelegated: owner,
 		config.AuthFederated: "", config.AuthNTLM: exchangesim.ServiceUser,
 	} {
-		if err := probe(t, s.exchange(t, auth, user)); err != nil {
+		if err := readCalendar(t, s.exchange(t, auth, user)); err != nil {
 			t.Errorf("%s: %v", auth, err)
 		}
 	}
@@ -149,7 +149,7 @@ func TestCalendar_WrongCredentials(t *testing.T) {
 		config.AuthSecret: "ExchangeClientSecret", config.AuthCertificate: "ExchangeCertThumbprint",
 		config.AuthBasic: "ExchangeServicePassword", config.AuthDelegated: "ExchangeServicePassword", config.AuthNTLM: "ExchangeServicePassword",
 	} {
-		err := probe(t, s.exchange(t, auth, owner))
+		err := readCalendar(t, s.exchange(t, auth, owner))
 		var f *calsync.Fault
 		if !errors.As(err, &f) || f.Kind != calsync.FaultToken || f.Unknown || !strings.Contains(err.Error(), part) {
 			t.Errorf("%s: %v", auth, err)
@@ -179,7 +179,7 @@ func TestCalendar_Requests(t *testing.T) {
 		}))
 		e := s.exchange(t, auth, owner)
 		e.EWSURL = srv.URL + exchangesim.EWSPath
-		if err := probe(t, e); err == nil {
+		if err := readCalendar(t, e); err == nil {
 			t.Errorf("%s: no error", auth)
 		}
 		srv.Close()

@@ -7,7 +7,9 @@
 package signin
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -64,7 +66,7 @@ func (none) Reject(context.Context, string, string) (bool, error) { return false
 func (u User) password() (string, error) {
 	p, err := u.Password()
 	if err == nil && p == "" {
-		err = fmt.Errorf("it is empty")
+		err = errors.New("it is empty")
 	}
 	if err != nil {
 		return "", &Error{Err: err, Hint: "give the service user's password: --password-file (ExchangeServicePassword)"}
@@ -84,7 +86,7 @@ func replayable(r *http.Request) (func() io.ReadCloser, error) {
 		if err != nil {
 			return nil, err
 		}
-		get = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(string(data))), nil }
+		get = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }
 	}
 	return func() io.ReadCloser {
 		body, err := get()

@@ -63,11 +63,11 @@ func (a *asserting) certificate() (*x509.Certificate, crypto.Signer, error) {
 
 func (a *asserting) federated() (string, error) {
 	token, err := a.opts.Assertion()
-	if err == nil && token.IsZero() {
-		err = errEmptySecret
-	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return "", &tokens.Error{Err: err}
+	case token.IsZero():
+		return "", &tokens.Error{Err: errEmptySecret, Hint: "give a federated token: " + federated.where}
 	}
 	return token.Reveal(), nil
 }
