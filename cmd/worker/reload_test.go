@@ -18,6 +18,7 @@ import (
 	"roomsync/internal/config"
 	"roomsync/internal/daemon"
 	"roomsync/internal/exchangesim"
+	"roomsync/internal/exchangesim/store"
 )
 
 // lines hands on what is logged, line by line.
@@ -47,8 +48,13 @@ func (l lines) await(t *testing.T, text string) {
 	}
 }
 
+func add(key, value string) string {
+	return "<add key=\"" + key + "\" value=\"" + value + "\" />\r\n"
+}
+
 // An administrator points a worker at a RoomsAppSettings.config, finds the secret in it to be wrong, and corrects it:
-// the running worker signs in with the new one and does its work.
+// the running worker signs in with the new one and does its work. Then he changes to delegated access: a worker that
+// judges as a delegate takes over in the same process.
 func TestWorker_CorrectedRoomsConfig(t *testing.T) {
 	sim, err := exchangesim.New(exchangesim.Options{Seed: 1, Mailboxes: 1, Items: 3, BusyShare: exchangesim.NoBusyShare})
 	if err != nil {
@@ -58,19 +64,19 @@ func TestWorker_CorrectedRoomsConfig(t *testing.T) {
 	defer srv.Close()
 	natsURL, b := startFleet(t)
 	file := filepath.Join(t.TempDir(), "RoomsAppSettings.config")
-	write := func(secret string) {
+	write := func(credential string) {
 		t.Helper()
 		text := "<RoomsAppSettings>\r\n<add key=\"ExchangeTenantId\" value=\"sim-tenant\" />\r\n<add key=\"ExchangeAppId\" value=\"sim-app\" />\r\n" +
-			"<add key=\"ExchangeClientSecret\" value=\"" + secret + "\" />\r\n</RoomsAppSettings>\r\n"
+			credential + "</RoomsAppSettings>\r\n"
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	write("old")
+	write(add("ExchangeClientSecret", "old"))
 	var c config.Worker
 	env := config.OS()
 	env.Getenv = func(string) string { return "" }
-	args := []string{"--rooms-config", file, "--nats-url", natsURL, "--ews-url", srv.URL + exchangesim.EWSPath, "--authority-url", srv.URL, "--http=off"}
+	args := []string{"--rooms-config", file, "--nats-url", natsURL, "--ews-url", srv.URL + exchangesim.EWSPath, "--authority-url", srv.URL, "--http=off", "--poll-interval=250ms"}
 	if err := config.Load(args, env, &c); err != nil {
 		t.Fatal(err)
 	}
@@ -83,23 +89,45 @@ func TestWorker_CorrectedRoomsConfig(t *testing.T) {
 	log.await(t, `"message":"started"`)
 	hangup <- syscall.SIGHUP
 	log.await(t, "AADSTS7000215")
-	write("sim-secret")
+	write(add("ExchangeClientSecret", "sim-secret"))
 	hangup <- syscall.SIGHUP
 	log.await(t, "the changed sign-in is in force")
 
-	mb := events.MailboxToken("user0001@contoso.example")
-	if _, err := b.PutMailbox(ctx, mb, events.Mailbox{Address: "user0001@contoso.example", Mode: events.ModeO365Pull, Enabled: true}); err != nil {
+	const address = "user0001@contoso.example"
+	mb := events.MailboxToken(address)
+	if _, err := b.PutMailbox(ctx, mb, events.Mailbox{Address: address, Mode: events.ModeO365Pull, Enabled: true}); err != nil {
 		t.Fatal(err)
 	}
-	enough := errors.New("enough")
-	err = b.Events(ctx, mb, 1, func(d bus.Delivered) error {
-		if d.Type == events.TypeSyncCompleted {
-			return enough
+	await := func(typ string) {
+		t.Helper()
+		enough := errors.New("enough")
+		err := b.Events(ctx, mb, 1, func(d bus.Delivered) error {
+			if d.Type == typ {
+				return enough
+			}
+			return nil
+		})
+		if !errors.Is(err, enough) {
+			t.Fatalf("waiting for %s: %v", typ, err)
 		}
-		return nil
-	})
+	}
+	await(events.TypeSyncCompleted)
+
+	write(add("ExchangeServiceUser", exchangesim.ServiceUser) + add("ExchangeServicePassword", "simulated") + add("ExchangeUseImpersonation", "false"))
+	hangup <- syscall.SIGHUP
+	log.await(t, "the changed sign-in is in force") // and the delegate has no rights yet
+	await(events.TypeAccessDenied)
+	sim.Delegate(exchangesim.ServiceUser, store.Editor)
+	if err := b.Look(ctx, mb); err != nil {
+		t.Fatal(err)
+	}
+	await(events.TypeAccessRestored)
+	calls := sim.Faults().Calls(0, address, 0)
+	if by := calls[len(calls)-1].SignIn; by != config.AuthDelegated {
+		t.Errorf("the last call was signed in by %q", by)
+	}
 	stop()
-	if werr := <-done; !errors.Is(err, enough) || werr != nil {
-		t.Errorf("events: %v, worker: %v", err, werr)
+	if err := <-done; err != nil {
+		t.Errorf("worker: %v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"os"
 	"time"
 
@@ -73,21 +74,28 @@ func Worker(ctx context.Context, c config.Worker, log zerolog.Logger, x Extra) e
 		}
 		return config.Usage(err)
 	}
-	cal, closeCalendar, err := reloading(c, log, surroundings{warn: warner(log), store: b.TokenStore(), now: b.Now}, x.Hangup)
+	workers := newCrew()
+	cal, closeCalendar, err := reloading(c, log, surroundings{warn: warner(log), store: b.TokenStore(), now: b.Now}, workers, x.Hangup)
 	if err != nil {
 		return config.Usage(err)
 	}
 	defer closeCalendar()
-	w, err := worker.New(worker.Options{
-		Name: name, Bus: b, Calendar: cal, Log: log, Observe: x.Observe, StopTimeout: x.StopTimeout,
+	hire := func(c config.Worker, n int) (shift, error) {
+		o := options(c, log, x)
+		o.Name, o.Bus, o.Calendar = fmt.Sprintf("%s.%d", name, n), b, cal
+		return worker.New(o)
+	}
+	return run(ctx, log, c.HTTP, workers.ready, func(ctx context.Context) error { return workers.run(ctx, c, hire) })
+}
+
+// options are what a configuration says of a worker.
+func options(c config.Worker, log zerolog.Logger, x Extra) worker.Options {
+	return worker.Options{
+		Log: log, Observe: x.Observe, StopTimeout: x.StopTimeout,
 		Delegate: !c.Impersonation, Identity: Identity(c.Exchange),
 		PollInterval: c.PollInterval, AccessRecheck: c.AccessRecheck,
 		Slots: map[jobs.Lane]int{jobs.LanePoll: c.Slots, jobs.LaneBooking: c.BookingSlots, jobs.LaneNotify: c.BookingSlots},
-	})
-	if err != nil {
-		return err
 	}
-	return run(ctx, log, c.HTTP, w.Ready, w.Run)
 }
 
 // warner logs what does not stop the work.

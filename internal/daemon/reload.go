@@ -65,7 +65,7 @@ func apply(ctx context.Context, c config.Exchange, creds ews.Credentials) error 
 
 // reloading makes the client for Exchange, and exchanges it when the files change that the configuration was read from,
 // until closeIt is called. It sends nothing yet.
-func reloading(c config.Worker, log zerolog.Logger, x surroundings, hangup <-chan os.Signal) (_ calsync.Reader, closeIt func(), err error) {
+func reloading(c config.Worker, log zerolog.Logger, x surroundings, crew *crew, hangup <-chan os.Signal) (_ calsync.Reader, closeIt func(), err error) {
 	first, err := x.open(c)
 	if err != nil {
 		return nil, nil, err
@@ -75,7 +75,7 @@ func reloading(c config.Worker, log zerolog.Logger, x surroundings, hangup <-cha
 		return cal, cal.close, nil
 	}
 	look := func() *look { return lookAt(c.Files(), c.CertDir) }
-	r := &reloader{log: log, look: look, again: c.Again, open: x.open, cal: cal, present: c}
+	r := &reloader{log: log, look: look, again: c.Again, open: x.open, cal: cal, relieve: crew.relieve, present: c}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -113,6 +113,9 @@ type reloader struct {
 	again func() (config.Worker, error)
 	open  func(config.Worker) (*access, error)
 	cal   *swapping
+	// relieve has another worker take over, since what Exchange says means something else to whom it is said now; swap
+	// is called in between. It returns false when ctx ended before.
+	relieve func(ctx context.Context, c config.Worker, swap func()) bool
 
 	present config.Worker
 	seen    *look // the files when they were last read; nil at first, since they may have changed since the start
@@ -239,7 +242,12 @@ func (r *reloader) try(ctx context.Context) {
 		}
 		return
 	}
-	r.cal.swap(n.calendar, n.close)
+	swap := func() { r.cal.swap(n.calendar, n.close) }
+	if Identity(n.config.Exchange) == Identity(r.present.Exchange) {
+		swap()
+	} else if !r.relieve(ctx, n.config, swap) {
+		return
+	}
 	r.log.Info().Strs("changed", n.changed).Str("auth", n.config.Auth).Msg("the changed sign-in is in force")
 	logFindings(r.log, n.config.Findings(), r.present.Findings())
 	r.present, r.next, r.said, r.renewed = n.config, nil, "", false

@@ -19,6 +19,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"roomsync/internal/config"
+	"roomsync/internal/jobs"
 	"roomsync/internal/tokens"
 )
 
@@ -35,6 +36,17 @@ type shop struct {
 	cal    *swapping
 	hangup chan os.Signal
 	opened []*named
+	// relieved are the workers that had to take over.
+	relieved []jobs.Identity
+}
+
+// relieve notes who takes over from whom.
+func (s *shop) relieve(_ context.Context, c config.Worker, swap func()) bool {
+	s.mu.Lock()
+	s.relieved = append(s.relieved, Identity(c.Exchange))
+	s.mu.Unlock()
+	swap()
+	return true
 }
 
 func (s *shop) Write(p []byte) (int, error) {
@@ -149,7 +161,7 @@ func inShop(t *testing.T, flags string, f func(s *shop)) {
 			t.Fatal(err)
 		}
 		s.cal = newSwapping(first.calendar, first.close)
-		r := &reloader{log: zerolog.New(s), look: s.look, again: c.Again, open: s.open, cal: s.cal, present: c}
+		r := &reloader{log: zerolog.New(s), look: s.look, again: c.Again, open: s.open, cal: s.cal, relieve: s.relieve, present: c}
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {
@@ -212,6 +224,20 @@ func TestReload_AnotherTenantAndSecret(t *testing.T) {
 		s.pass(lookEvery + 2*settle)
 		const changed = `"changed":["tenant-id (rooms:1 ExchangeTenantId)","client-secret (rooms:1 ExchangeClientSecret)"],"auth":"secret","message":"`
 		s.expect("changed", "t2 secret", changed+trying, changed+inForce)
+		if len(s.relieved) != 1 || s.relieved[0].Tenant != "t2" {
+			t.Errorf("another tenant's worker: %v", s.relieved)
+		}
+		s.accept(canary + "3")
+		s.write("rooms", rooms("t2", canary+"3"))
+		s.pass(lookEvery + 2*settle)
+		s.expect("rotated", "t2 secret", trying, inForce)
+		if len(s.relieved) != 1 {
+			t.Errorf("a rotated secret needed another worker: %v", s.relieved)
+		}
+		s.accept(canary + "2")
+		s.write("rooms", rooms("t2", canary+"2"))
+		s.pass(lookEvery + 2*settle)
+		s.said()
 		s.write("rooms", "<!-- a comment -->\n"+rooms("t2", canary+"2"))
 		s.pass(time.Minute)
 		s.expect("a comment more", "t2 secret")
@@ -356,7 +382,7 @@ func TestReload_ChangedBeforeTheFirstLook(t *testing.T) {
 		}
 		s.cal = newSwapping(first.calendar, first.close)
 		s.write("rooms", rooms("t2", canary+"2"))
-		r := &reloader{log: zerolog.New(s), look: s.look, again: c.Again, open: s.open, cal: s.cal, present: c}
+		r := &reloader{log: zerolog.New(s), look: s.look, again: c.Again, open: s.open, cal: s.cal, relieve: s.relieve, present: c}
 		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 		defer stop()
 		r.run(ctx, nil)
