@@ -164,6 +164,33 @@ func (b *Bus) Park(ctx context.Context, mb string, lane jobs.Lane, at time.Time,
 	return err
 }
 
+// Parked is a schedule that Park stored.
+type Parked struct {
+	At   time.Time // when its token is to come
+	Lane jobs.Lane
+	Hint jobs.Hint // zero when the schedule carries none
+}
+
+// Parked reads the schedule of the mailbox's next token. [ErrNotFound] says that there is none.
+func (b *Bus) Parked(ctx context.Context, mb string) (Parked, error) {
+	m, err := b.last(ctx, events.StreamJobs, subjectWait+mb)
+	if err != nil {
+		return Parked{}, err
+	}
+	at, found := strings.CutPrefix(m.Header.Get(jetstream.ScheduleHeader), scheduleAt)
+	when, err := time.Parse(time.RFC3339Nano, at)
+	if err != nil || !found {
+		return Parked{}, ErrNotFound // somebody's message, which brings no token
+	}
+	p := Parked{At: when}
+	lane := strings.TrimPrefix(m.Header.Get(jetstream.ScheduleTargetHeader), subjectRun)
+	p.Lane = jobs.Lane(strings.TrimSuffix(lane, "."+mb))
+	if json.Unmarshal(m.Data, &p.Hint) != nil {
+		p.Hint = jobs.Hint{}
+	}
+	return p, nil
+}
+
 // Kick stores a schedule beside the one that Park keeps, for a token that found its place taken: the owner of that
 // place may be done without having seen what the token stands for. The first kick wins, so that a stream of triggers
 // cannot put it off.
@@ -175,10 +202,13 @@ func (b *Bus) Kick(ctx context.Context, mb string, lane jobs.Lane, at time.Time)
 	return err
 }
 
+// scheduleAt stands before the time of a schedule that fires once.
+const scheduleAt = "@at "
+
 // schedule writes the time with all its digits: the library's own helper cuts the fraction off and fires early.
 func schedule(subject string, lane jobs.Lane, mb string, at time.Time, data []byte) *nats.Msg {
 	m := &nats.Msg{Subject: subject, Data: data, Header: nats.Header{}}
-	m.Header.Set(jetstream.ScheduleHeader, "@at "+at.UTC().Format(time.RFC3339Nano))
+	m.Header.Set(jetstream.ScheduleHeader, scheduleAt+at.UTC().Format(time.RFC3339Nano))
 	m.Header.Set(jetstream.ScheduleTargetHeader, subjectRun+string(lane)+"."+mb)
 	return m
 }

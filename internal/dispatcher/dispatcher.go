@@ -1,15 +1,15 @@
 // Package dispatcher sees to it that every wanted mailbox has a record and a job when it needs one.
 //
 // It follows the wanted set and copies each entry into its mailbox's record; it does not poll, for a released
-// mailbox carries its own next poll as a schedule. Once a minute it looks for mailboxes that ought to have been
-// looked at and were not (somebody purged a stream, restored a backup) and wakes them, and takes over every entry that
-// its record does not have. Everything it does is a compare-and-set or may be done twice, so any number of dispatchers
-// may run.
+// mailbox carries its own next poll as a schedule. From the records it knows when each mailbox is due, and it wakes those
+// that nobody has looked at a second later: their schedule was lost (somebody purged a stream, restored a backup) or
+// NATS's scheduler sleeps (ADR 7). Once a minute it takes over every entry that its record does not have. Everything it
+// does is a compare-and-set or may be done twice, so any number of dispatchers may run.
 //
-// The same look finds a stream, consumer or bucket that somebody removed, or made anew. Nothing is mended then while
-// everything runs: Ready says what is lost and Run ends with [bus.ErrLost], so that the process is started again, and
-// bus.Ensure, which comes first, makes what is missing. The records are told of every entry again then, since they are
-// compared by content, whatever the bucket's revisions. Only a bucket that is wholly empty while there are records is
+// Every minute it also finds a stream, consumer or bucket that somebody removed, or made anew. Nothing is mended then
+// while everything runs: Ready says what is lost and Run ends with [bus.ErrLost], so that the process is started again,
+// and bus.Ensure, which comes first, makes what is missing. The records are told of every entry again then, since they
+// are compared by content, whatever the bucket's revisions. Only a bucket that is wholly empty while there are records is
 // taken for a loss and not for the wish to switch everything off: then the mailboxes stay as they are, with a warning.
 package dispatcher
 
@@ -31,10 +31,10 @@ import (
 type Options struct {
 	Bus   *bus.Bus
 	Log   zerolog.Logger
-	Sweep time.Duration // between looks for forgotten mailboxes, default one minute
+	Sweep time.Duration // between looks whether all is there and taken over, default one minute
 	Grace time.Duration // how late a mailbox may be before it counts as late, default two minutes
-	// Patience is how late a mailbox may be before it is woken, default ten seconds, looked at every half of that. It is
-	// short because NATS's scheduler was seen to fall asleep with every schedule overdue; a token from here wakes it.
+	// Patience is how late a mailbox may be before it is woken, default one second. A schedule of NATS fires within a
+	// quarter of that, so a mailbox that is later has a token that waits for a worker, or has none.
 	Patience time.Duration
 	// Parallel is how many records are changed at once when many entries come, default 64.
 	Parallel int
@@ -52,10 +52,16 @@ type Dispatcher struct {
 	takes sync.WaitGroup
 
 	// By mailbox token; there may be a hundred thousand.
-	mu    sync.Mutex
-	boxes map[string]jobs.Digest
-	want  map[string]bus.MailboxEntry // the newest known entry of each
-	busy  map[string]bool             // which are being taken over
+	mu     sync.Mutex
+	boxes  map[string]jobs.Digest
+	want   map[string]bus.MailboxEntry // the newest known entry of each
+	busy   map[string]bool             // which are being taken over
+	agenda agenda                      // when each enabled one is to be woken, should nobody have looked at it
+
+	// Of the sweep alone.
+	rested time.Time // before that, nobody is tried
+	woken  int       // since the last warning
+	warned time.Time
 }
 
 // New makes a dispatcher. Its bus must have been through Ensure.
@@ -67,7 +73,7 @@ func New(o Options) (*Dispatcher, error) {
 		o.Sweep = time.Minute
 	}
 	if o.Patience == 0 {
-		o.Patience = 10 * time.Second
+		o.Patience = time.Second
 	}
 	if o.Grace == 0 {
 		o.Grace = 2 * time.Minute
@@ -137,20 +143,25 @@ func (d *Dispatcher) follow(ctx context.Context, loaded chan struct{}) error {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.boxes[mb] = g
+		if g.Enabled {
+			d.agenda.set(mb, g.Due.Add(d.opts.Patience))
+		} else {
+			d.agenda.drop(mb)
+		}
 	}, func() {
 		d.ready.Store(true)
 		close(loaded)
 	})
 }
 
-// sweep looks, at every interval, whether everything is there, taken over and looked at.
+// sweep looks, again and again, whether everything is there, taken over and looked at.
 func (d *Dispatcher) sweep(ctx context.Context, loaded <-chan struct{}) error {
 	select {
 	case <-loaded:
 	case <-ctx.Done():
 		return nil
 	}
-	t, late := time.NewTicker(d.opts.Sweep), time.NewTicker(d.opts.Patience/2)
+	t, late := time.NewTicker(d.opts.Sweep), time.NewTicker(d.opts.Patience/rounds)
 	defer t.Stop()
 	defer late.Stop()
 	for {
@@ -181,50 +192,6 @@ func (d *Dispatcher) look(ctx context.Context) error {
 	}
 	d.takeStale(ctx)
 	return nil
-}
-
-// longQueue is after how many mailboxes that have a token already a round ends: the queue is long, nothing is forgotten.
-const longQueue = 50
-
-func (d *Dispatcher) wakeForgotten(ctx context.Context) {
-	woken, queued := 0, 0
-	defer func() {
-		if woken > 0 {
-			d.log.Warn().Int("mailboxes", woken).Msg("woke mailboxes that nobody had looked at when they were due")
-		}
-	}()
-	for _, mb := range d.forgotten() {
-		if ctx.Err() != nil || !d.bus.Up() || queued == longQueue {
-			return
-		}
-		r, seq, err := d.bus.Record(ctx, mb)
-		placed := false
-		if err == nil { // refused: a token stands in the queue, which is only long
-			placed, err = d.bus.PutToken(ctx, mb, jobs.Urgent(r.Lane, jobs.LanePoll), jobs.Hint{Seq: seq, Record: r})
-		}
-		if err != nil {
-			d.log.Error().Str("mailbox", mb).Err(err).Msg("a forgotten mailbox could not be woken; the next sweep tries again")
-			continue
-		}
-		if placed {
-			woken++
-		} else {
-			queued++
-		}
-	}
-}
-
-func (d *Dispatcher) forgotten() []string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	var late []string
-	limit := d.bus.Now().Add(-d.opts.Patience)
-	for mb, b := range d.boxes {
-		if b.Enabled && b.Due.Before(limit) {
-			late = append(late, mb)
-		}
-	}
-	return late
 }
 
 // Count is a summary of the mailboxes for people.

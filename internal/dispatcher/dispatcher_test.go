@@ -99,9 +99,9 @@ func (w *world) record(mb string) jobs.Record {
 	return r
 }
 
-// limit sets the size of the records that the server takes.
-func (w *world) limit(n int32) {
-	s, err := w.js.Stream(w.Context(), events.StreamState)
+// limit sets the size of the messages that a stream takes.
+func (w *world) limit(stream string, n int32) {
+	s, err := w.js.Stream(w.Context(), stream)
 	w.must(err)
 	cfg := s.CachedInfo().Config
 	cfg.MaxMsgSize = n
@@ -111,11 +111,11 @@ func (w *world) limit(n int32) {
 
 func TestRun_AnEntryThatFailedIsTakenOverLater(t *testing.T) {
 	bubble(t, func(w *world) {
-		w.limit(10)
+		w.limit(events.StreamState, 10)
 		_, _, stop := w.run()
 		w.put("a", events.Mailbox{Enabled: true})
 		time.Sleep(10 * time.Second)
-		w.limit(-1)
+		w.limit(events.StreamState, -1)
 		time.Sleep(2 * time.Minute)
 		if r := w.record("a"); !r.Settings.Enabled {
 			t.Errorf("two sweeps after the trouble ended: %+v", r.Settings)
