@@ -114,6 +114,9 @@ func (b *Bus) Ensure(ctx context.Context) error {
 	if _, err := b.js.CreateKeyValue(ctx, kv); err != nil && !errors.Is(err, jetstream.ErrBucketExists) {
 		return fmt.Errorf("bus: create bucket %s: %w", kv.Bucket, err)
 	}
+	if err := b.ensureThrottle(ctx); err != nil {
+		return err
+	}
 	for _, lane := range jobs.Lanes {
 		want := consumerConfig(lane)
 		if _, err := b.js.CreateConsumer(ctx, events.StreamJobs, want); err != nil && !errors.Is(err, jetstream.ErrConsumerExists) {
@@ -148,6 +151,7 @@ func (b *Bus) Check(ctx context.Context) error {
 	if s, err := b.js.Stream(ctx, streamBoxes); err == nil {
 		b.streams[streamBoxes], b.created[streamBoxes] = s, s.CachedInfo().Created
 	}
+	faults = append(faults, b.checkThrottle(ctx)...)
 	if len(wrong) > 0 {
 		return fmt.Errorf("%w:\n%s\n(nothing is changed behind your back: mend it with the nats tool, or remove it while it is empty and start again)", ErrMismatch, strings.Join(wrong, "\n"))
 	}
