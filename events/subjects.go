@@ -37,6 +37,10 @@ func ChangesSubject(token string) string { return changesPrefix + token }
 // EventsSubject is where roomsync publishes what happened in a mailbox's calendar.
 func EventsSubject(token string) string { return eventsPrefix + token }
 
+// TenantToken stands in the place of a mailbox's token where many mailboxes are meant: those of one sign-in at one
+// server, which the key names. No mailbox has such a token.
+func TenantToken(key string) string { return "_tenant-" + key }
+
 // DeadSubject is where a mailbox's work of some kind is kept that was given up.
 func DeadSubject(kind, token string) string { return deadPrefix + kind + "." + token }
 

@@ -2,6 +2,7 @@ package events
 
 import (
 	"regexp"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -69,5 +70,24 @@ func TestSubjects(t *testing.T) {
 		if got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
+	}
+}
+
+// TestTenantToken: it is a subject's token, and no mailbox's.
+func TestTenantToken(t *testing.T) {
+	token := TenantToken("1f0c8e55d2a4b7e6")
+	if strings.ContainsAny(token, ".*> ") {
+		t.Errorf("%q is no token of a subject", token)
+	}
+	if address, ok := AddressOf(token); ok {
+		t.Errorf("%q is taken for the mailbox %s", token, address)
+	}
+	for _, address := range []string{"_tenant-1f0c8e55d2a4b7e6@contoso.example", "_tenant-@contoso.example"} {
+		if MailboxToken(address) == token {
+			t.Errorf("the mailbox %s has the same", address)
+		}
+	}
+	if strings.HasPrefix(MailboxTokenHMAC([]byte("key"), "room@contoso.example"), TenantToken("")) {
+		t.Error("a keyed token looks like one")
 	}
 }

@@ -240,8 +240,8 @@ func (b *Bus) trigger(ctx context.Context, mb string, lane jobs.Lane, change fun
 func (b *Bus) Wake(ctx context.Context, mb string, r *jobs.Record, seq uint64) error {
 	lane, now := jobs.Urgent(r.Lane, jobs.LanePoll), b.Now()
 	h := jobs.Hint{Seq: seq, Record: *r}
-	if r.Owner == "" && now.Before(r.NotBefore) {
-		return b.Park(ctx, mb, lane, r.NotBefore, h)
+	if r.Owner == "" && now.Before(r.Until()) {
+		return b.Park(ctx, mb, lane, r.Until(), h)
 	}
 	placed, err := b.PutToken(ctx, mb, lane, h)
 	if err != nil || placed {

@@ -114,7 +114,7 @@ func (b *Bus) Ensure(ctx context.Context) error {
 	if _, err := b.js.CreateKeyValue(ctx, kv); err != nil && !errors.Is(err, jetstream.ErrBucketExists) {
 		return fmt.Errorf("bus: create bucket %s: %w", kv.Bucket, err)
 	}
-	if err := b.createTokens(ctx); err != nil {
+	if err := errors.Join(b.createTokens(ctx), b.ensureThrottle(ctx)); err != nil {
 		return err
 	}
 	for _, lane := range jobs.Lanes {
@@ -153,6 +153,7 @@ func (b *Bus) Check(ctx context.Context) error {
 	if s, err := b.js.Stream(ctx, streamBoxes); err == nil {
 		b.streams[streamBoxes], b.created[streamBoxes] = s, s.CachedInfo().Created
 	}
+	faults = append(faults, b.checkThrottle(ctx)...)
 	if len(wrong) > 0 {
 		return fmt.Errorf("%w:\n%s\n(nothing is changed behind your back: mend it with the nats tool, or remove it while it is empty and start again)", ErrMismatch, strings.Join(wrong, "\n"))
 	}

@@ -92,7 +92,7 @@ func Worker(ctx context.Context, c config.Worker, log zerolog.Logger, x Extra) e
 func options(c config.Worker, log zerolog.Logger, x Extra) worker.Options {
 	return worker.Options{
 		Log: log, Observe: x.Observe, StopTimeout: x.StopTimeout,
-		Delegate: !c.Impersonation, Identity: Identity(c.Exchange),
+		Delegate: !c.Impersonation, Identity: Identity(c.Exchange), Server: c.EWSURL,
 		PollInterval: c.PollInterval, AccessRecheck: c.AccessRecheck,
 		Slots: map[jobs.Lane]int{jobs.LanePoll: c.Slots, jobs.LaneBooking: c.BookingSlots, jobs.LaneNotify: c.BookingSlots},
 	}

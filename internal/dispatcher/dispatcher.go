@@ -196,7 +196,7 @@ func (d *Dispatcher) look(ctx context.Context) error {
 
 // Count is a summary of the mailboxes for people.
 type Count struct {
-	Enabled, New, OK, Denied, Blocked, Failed, Throttled, Late int
+	Enabled, New, OK, Denied, Blocked, Failed, Held, Throttled, Late int
 }
 
 // Count counts the mailboxes by how they fare.
@@ -221,6 +221,8 @@ func (d *Dispatcher) Count() Count {
 			c.Blocked++
 		case jobs.StateFailed:
 			c.Failed++
+		case jobs.StateHeld:
+			c.Held++
 		}
 		if b.Throttled {
 			c.Throttled++

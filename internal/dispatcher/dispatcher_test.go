@@ -192,7 +192,7 @@ func TestRun_AnEmptyBucketSwitchesNothingOff(t *testing.T) {
 }
 
 func TestRun_EndsWhenSomethingIsLost(t *testing.T) {
-	for _, name := range []string{"JOBS", "MAILBOX_STATE", "MAILBOX_ITEMS", "EXCHANGE_EVENTS", "KV_mailboxes", ""} {
+	for _, name := range []string{"JOBS", "MAILBOX_STATE", "MAILBOX_ITEMS", "EXCHANGE_EVENTS", "KV_mailboxes", "KV_throttle", ""} {
 		bubble(t, func(w *world) {
 			w.put("a", events.Mailbox{Enabled: true})
 			d, done, _ := w.run()

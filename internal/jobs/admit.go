@@ -47,8 +47,8 @@ func Admit(r *Record, now time.Time) Admission {
 		return Admission{Action: Acquire, Steal: owned}
 	case !r.Settings.Enabled:
 		return Admission{Action: Drop}
-	case now.Before(r.NotBefore): // exactly: the server counts
-		return Admission{Action: Park, At: r.NotBefore}
+	case now.Before(r.Until()): // exactly: the server counts
+		return Admission{Action: Park, At: r.Until()}
 	case owned, !r.Idle(), !now.Add(Slack).Before(r.NextPoll):
 		return Admission{Action: Acquire, Steal: owned}
 	}
@@ -75,10 +75,19 @@ func (r *Record) Release() {
 
 // Unpark ends a wait that is ours and not Exchange's.
 func (r *Record) Unpark() {
+	r.Look = true
 	throttled := r.LastError != nil && r.LastError.Class == Throttled
 	if r.Owner == "" && !throttled {
 		r.NotBefore = time.Time{}
 	}
+}
+
+// Until is when a wait ends: Exchange's, ours, or the access breaker's unless an operator wants a look.
+func (r *Record) Until() time.Time {
+	if r.Held.After(r.NotBefore) && !r.Look {
+		return r.Held
+	}
+	return r.NotBefore
 }
 
 // Wake is when the next token must come: the next poll, or the end of a wait if that is later. Work left over
@@ -88,8 +97,8 @@ func (r *Record) Wake(now time.Time) time.Time {
 	if !r.Idle() {
 		at = now
 	}
-	if at.Before(r.NotBefore) {
-		at = r.NotBefore
+	if until := r.Until(); at.Before(until) {
+		at = until
 	}
 	return at
 }
@@ -100,6 +109,7 @@ func (r *Record) Merge(stored *Record) {
 	if stored.Lane != "" {
 		r.Lane = Urgent(r.Lane, stored.Lane)
 	}
+	r.Look = r.Look || stored.Look
 	r.Settings = stored.Settings
 }
 

@@ -52,7 +52,10 @@ func (r *Record) Digest() Digest {
 	if r.Idle() {
 		d.Due = r.NextPoll
 	}
-	for _, t := range []time.Time{r.NotBefore, r.Lease} {
+	if !r.Held.IsZero() {
+		d.State = StateHeld
+	}
+	for _, t := range []time.Time{r.NotBefore, r.Held, r.Lease} {
 		if t.After(d.Due) {
 			d.Due = t
 		}

@@ -24,6 +24,9 @@ func TestAdmit(t *testing.T) {
 		"a due poll is acquired":                {Record{NextPoll: t0, Settings: on}, Admission{Action: Acquire}},
 		"an outbox is acquired":                 {Record{NextPoll: t0.Add(time.Hour), Outbox: []Outgoing{{}}, Settings: on}, Admission{Action: Acquire}},
 		"nothing due waits for the poll":        {Record{NextPoll: t0.Add(time.Minute), Settings: on}, Admission{Action: Park, At: t0.Add(time.Minute)}},
+		"a mailbox that is held waits":          {Record{Want: 1, Held: t0.Add(time.Minute), Settings: on}, Admission{Action: Park, At: t0.Add(time.Minute)}},
+		"an operator's look is not held":        {Record{Want: 1, Held: t0.Add(time.Minute), Look: true, Settings: on}, Admission{Action: Acquire}},
+		"nor does it end a back-off":            {Record{Want: 1, NotBefore: t0.Add(time.Second), Held: t0.Add(time.Minute), Look: true, Settings: on}, Admission{Action: Park, At: t0.Add(time.Second)}},
 		"a back-off is waited for":              {Record{Want: 1, NotBefore: t0.Add(time.Millisecond), Settings: on}, Admission{Action: Park, At: t0.Add(time.Millisecond)}},
 		"an owner is left alone":                {Record{Want: 1, Owner: "w", Lease: t0.Add(20 * time.Second), Settings: on}, Admission{Action: Park, At: t0.Add(time.Second)}},
 		"an outbox does not wait":               {Record{Outbox: []Outgoing{{}}, NotBefore: t0.Add(time.Hour), Settings: on}, Admission{Action: Acquire}},
@@ -47,7 +50,7 @@ func TestAdmit_NeverEarly(t *testing.T) {
 		}
 		r := Record{
 			Want: rapid.Uint64Range(0, 3).Draw(t, "want"), Done: rapid.Uint64Range(0, 3).Draw(t, "done"),
-			NotBefore: at("notBefore"), NextPoll: at("nextPoll"), Settings: Settings{Enabled: true},
+			NotBefore: at("notBefore"), NextPoll: at("nextPoll"), Held: at("held"), Look: rapid.Bool().Draw(t, "look"), Settings: Settings{Enabled: true},
 		}
 		if rapid.Bool().Draw(t, "owned") {
 			r.Owner, r.Lease = "w", at("lease")
@@ -55,6 +58,9 @@ func TestAdmit_NeverEarly(t *testing.T) {
 		a := Admit(&r, t0)
 		if a.Action == Acquire && t0.Before(r.NotBefore) {
 			t.Fatalf("acquired %v before the end of a back-off", r.NotBefore.Sub(t0))
+		}
+		if a.Action == Acquire && !r.Look && t0.Before(r.Held) {
+			t.Fatalf("acquired %v before the end of a hold", r.Held.Sub(t0))
 		}
 		if a.Action == Acquire && r.Owner != "" && t0.Before(r.Lease) {
 			t.Fatal("acquired within a living owner's lease")

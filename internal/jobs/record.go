@@ -17,6 +17,8 @@ const (
 	StateDenied  State = "denied"  // Exchange refuses us; looked at again slowly
 	StateBlocked State = "blocked" // gone, disabled, misconfigured: somebody must act; looked at again slowly
 	StateFailed  State = "failed"  // given up with a dead letter; looked at again slowly
+	// StateHeld is in digests only, in place of whatever state the mailbox is in: the access breaker holds it.
+	StateHeld State = "held"
 )
 
 // Record is all that the fleet knows of a mailbox. It is stored whole, always by compare-and-set. While Owner is
@@ -35,6 +37,10 @@ type Record struct {
 	Crashes int `json:"crashes,omitempty"`
 
 	NotBefore time.Time `json:"notBefore,omitzero"` // no request to this mailbox earlier
+	// Held is until when the access breaker holds the mailbox, through no fault of its own. Look says that an operator wants
+	// it looked at all the same; the look ends it.
+	Held      time.Time `json:"held,omitzero"`
+	Look      bool      `json:"look,omitempty"`
 	NextPoll  time.Time `json:"nextPoll,omitzero"`
 	Attempts  int       `json:"attempts,omitempty"`  // failed ones in a row; being throttled is not a failure
 	Throttled int       `json:"throttled,omitempty"` // throttled ones in a row
@@ -132,6 +138,11 @@ type Failure struct {
 	Diagnostics     string `json:"diagnostics,omitempty"`
 	RequestID       string `json:"requestId,omitempty"`       // ours
 	ServerRequestID string `json:"serverRequestId,omitempty"` // Exchange's
+}
+
+// Refusal reports whether Exchange refused access.
+func (x *Failure) Refusal() bool {
+	return x.Class == Denied || x.Class == Blocked || x.Class == Credentials
 }
 
 // Told reports whether an event has already been sent for this version of an item. A listing and the reading of its

@@ -49,7 +49,11 @@ func (r *run) conclude(ctx context.Context, err error) Outcome {
 	var failed error
 	switch {
 	case err == nil:
+		r.worked(store)
 		failed = r.succeeded(store)
+	case errors.Is(err, errHeld):
+		out.Code = "held"
+		failed = r.held(store)
 	case errors.Is(err, errNothing):
 		failed = r.release(store, func(*jobs.Record) {})
 	case errors.Is(err, errLost):
@@ -98,6 +102,9 @@ func (r *run) succeeded(ctx context.Context) error {
 func (r *run) release(ctx context.Context, change func(*jobs.Record)) error {
 	err := r.commit(ctx, func(rec *jobs.Record) error {
 		change(rec)
+		if r.looked {
+			rec.Look = false
+		}
 		rec.Release()
 		return nil
 	})
@@ -148,6 +155,9 @@ func (r *run) leave(ctx context.Context) error {
 func (r *run) failed(ctx context.Context, f *calsync.Fault) (jobs.Class, string, error) {
 	v := r.verdict(f)
 	r.w.report(r.mb, f, v)
+	if r.spreads(ctx, f, v) {
+		return v.Class, v.Code, r.held(ctx)
+	}
 	give := v.Class.GiveUp(v.Code)
 	switch {
 	case f.Kind == "crash" || f.Kind == "panic" || f.Kind == "record" || give > 0 && attempts(r.record(), v.Class)+1 >= give:

@@ -29,6 +29,10 @@ type run struct {
 	until   atomic.Int64 // end of the lease on this process's monotonic clock, since start
 	start   time.Time
 	changes int
+
+	gate    *gate // to the mailbox's server; nil until it is entered
+	through bool  // asked for in spite of the breaker, as a canary or for an operator
+	looked  bool  // an operator wanted this look
 }
 
 // errLost says that somebody else owns the mailbox now: nothing more may be done for it here.
@@ -111,11 +115,17 @@ func (r *run) leased(asked time.Time) {
 
 // guard is asked before every request to Exchange.
 func (r *run) guard(string) error {
-	if time.Since(r.start) >= time.Duration(r.until.Load()) {
+	if r.overdue() {
 		return errLost
+	}
+	if r.gate != nil && !r.through && r.gate.open.Load() {
+		return errHeld
 	}
 	return nil
 }
+
+// overdue reports whether the lease may have ended.
+func (r *run) overdue() bool { return time.Since(r.start) >= time.Duration(r.until.Load()) }
 
 func (r *run) fence() string { return fmt.Sprintf("%s/%d", r.mb, r.rec.Fence) }
 
@@ -224,7 +234,7 @@ func (r *run) reread(ctx context.Context, wrote *jobs.Record, cause error, attem
 	if !conflict && bus.Definite(cause) {
 		return false, cause
 	}
-	for ; conflict || r.guard("") == nil; attempt++ {
+	for ; conflict || !r.overdue(); attempt++ {
 		if !conflict && !sleep(ctx, retryPause(attempt)) {
 			return false, errors.Join(cause, ctx.Err())
 		}

@@ -25,8 +25,11 @@ func (r *run) sync(ctx context.Context) error {
 			return err
 		}
 		rec := r.record()
-		if !rec.Settings.Enabled || r.w.bus.Now().Before(rec.NotBefore) {
+		if !rec.Settings.Enabled || r.w.bus.Now().Before(rec.Until()) {
 			return errNothing
+		}
+		if err := r.enter(ctx, &rec); err != nil {
+			return err
 		}
 		if rec.Crashes >= jobs.CrashLimit {
 			return &calsync.Fault{Operation: "job", Kind: "crash", Code: "crash loop"}

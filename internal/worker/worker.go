@@ -36,6 +36,7 @@ type Options struct {
 	// Delegate says that the calendar is read by rights of our own in each mailbox, and not as its owner.
 	Delegate bool
 	Identity jobs.Identity // as whom Calendar signs in, for advice to administrators
+	Server   string        // URL of the mailboxes that name none
 
 	PollInterval  time.Duration // between polls of a mailbox, default one minute
 	AccessRecheck time.Duration // between looks at a refused mailbox, default one hour
@@ -97,6 +98,11 @@ type Worker struct {
 
 	lanes sync.Map // of lane to its *bus.Queue
 	heard sync.Map // of trouble to when it was last logged as a warning
+
+	gates  sync.Map // of key to *gate
+	byURL  sync.Map // of a mailbox's URL to its *gate
+	asides chan func(context.Context)
+	known  atomic.Bool // the gates are as the fleet sees them
 }
 
 // New makes a worker. Its bus must have been through Ensure or Check.
@@ -105,7 +111,7 @@ func New(o Options) (*Worker, error) {
 		return nil, errors.New("worker: name, bus and calendar are needed")
 	}
 	o.defaults()
-	return &Worker{opts: o, bus: o.Bus, cal: o.Calendar, log: o.Log}, nil
+	return &Worker{opts: o, bus: o.Bus, cal: o.Calendar, log: o.Log, asides: make(chan func(context.Context), 64)}, nil
 }
 
 // Busy is the number of jobs in hand.
@@ -116,6 +122,8 @@ func (w *Worker) Ready() error {
 	switch {
 	case !w.bus.Up():
 		return errors.New("no connection to NATS")
+	case !w.known.Load():
+		return errors.New("which servers refuse us is still being read")
 	case int(w.open.Load()) < len(jobs.Lanes):
 		return errors.New("not every lane is open")
 	}
@@ -138,6 +146,18 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer stopFetching(nil)
 	go w.bus.KeepClock(fetch)
 	var lanes sync.WaitGroup
+	loaded := make(chan struct{})
+	lanes.Go(func() { w.doAside(fetch) })
+	lanes.Go(func() {
+		if err := w.watchGates(fetch, func() { close(loaded) }); err != nil {
+			stopFetching(err)
+		}
+	})
+	select {
+	case <-loaded: // not before: no worker may begin by asking a server that refuses all
+		w.known.Store(true)
+	case <-fetch.Done():
+	}
 	for _, lane := range jobs.Lanes {
 		lanes.Go(func() {
 			if err := w.serve(fetch, work, lane); err != nil {

@@ -1,0 +1,267 @@
+package jobs
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"roomsync/events"
+)
+
+// looks feeds a spread: "x" is a mailbox newly refused, "." one that works, each a second after the other.
+func looks(s *Spread, start time.Time, text string) time.Time {
+	for i, c := range text {
+		start = start.Add(time.Second)
+		name := fmt.Sprint(start.UnixNano(), i)
+		if c == 'x' {
+			s.Refused(name, start)
+		} else {
+			s.Worked(name, start)
+		}
+	}
+	return start
+}
+
+func TestSpread(t *testing.T) {
+	cases := map[string]struct {
+		text              string
+		refused, observed int
+		wide              bool
+	}{
+		"the whole tenant":         {".....xxxxx", 5, 5, true},
+		"half of it":               {".........x.x.x.x.x", 5, 9, true},
+		"less than five":           {"....xxxx", 4, 4, false},
+		"a few of many":            {"x......x......x......x......x", 5, 29, false},
+		"five, a while apart":      {"xx......................xxx", 5, 27, false},
+		"nobody":                   {"..........", 0, 0, false},
+		"after many that are fine": {"x...................xxxxx", 5, 5, true},
+	}
+	for name, c := range cases {
+		var s Spread
+		looks(&s, t0, c.text)
+		refused, observed, wide := s.Wide(false)
+		if wide != c.wide || refused != c.refused || observed != c.observed {
+			t.Errorf("%s: %d of %d, wide %v; want %d of %d, %v", name, refused, observed, wide, c.refused, c.observed, c.wide)
+		}
+	}
+}
+
+// TestSpread_OneMailboxIsOne, however often it is looked at; and what lies back for more than five minutes is over.
+func TestSpread_OneMailboxIsOne(t *testing.T) {
+	var s Spread
+	for i := range 100 {
+		s.Refused("room", t0.Add(time.Duration(i)*time.Second))
+	}
+	if refused, observed, wide := s.Wide(false); wide || refused != 1 || observed != 1 {
+		t.Errorf("%d of %d, wide %v", refused, observed, wide)
+	}
+	s.Worked("room", t0.Add(101*time.Second))
+	if list := s.RefusedSince(); len(list) != 0 {
+		t.Errorf("%q are refused, though it works again", list)
+	}
+	s = Spread{}
+	looks(&s, t0, "xxxx")
+	looks(&s, t0.Add(6*time.Minute), "x")
+	if refused, _, wide := s.Wide(false); wide || refused != 1 {
+		t.Errorf("%d refused, wide %v: old ones count", refused, wide)
+	}
+}
+
+func TestSpread_SureWantsMore(t *testing.T) {
+	var s Spread
+	at := looks(&s, t0, "xxxxxxxxxxxxxxxxxxx")
+	if _, _, wide := s.Wide(true); wide {
+		t.Error("nineteen are enough")
+	}
+	at = looks(&s, at, "x")
+	if refused, observed, wide := s.Wide(true); !wide || refused != 20 || observed != 20 {
+		t.Errorf("%d of %d, wide %v", refused, observed, wide)
+	}
+	looks(&s, at, ".xxxxxxxxxxxxxxxxxxx")
+	if _, _, wide := s.Wide(true); wide {
+		t.Error("twenty with one that works between them are enough")
+	}
+}
+
+func TestSpread_IsBounded(t *testing.T) {
+	var s Spread
+	at := t0
+	for i := range 20_000 {
+		at = at.Add(time.Millisecond)
+		s.Worked(fmt.Sprint("fine", i), at)
+	}
+	if len(s.looks) != 0 {
+		t.Errorf("%d looks are kept though nobody is refused", len(s.looks))
+	}
+	s.Refused("x", at)
+	for i := range 20_000 {
+		s.Worked(fmt.Sprint("fine", i), at)
+	}
+	if len(s.looks) > maxLooks {
+		t.Errorf("%d looks are kept", len(s.looks))
+	}
+	if s.LastWorked() != "fine19999" {
+		t.Errorf("worked last: %s", s.LastWorked())
+	}
+}
+
+var refusal = &Failure{Class: Denied, Scope: ScopeMailbox, Code: "HTTP 403", Reason: events.RefusedForbidden, At: t0}
+
+func opened(worked string) Breaker {
+	var b Breaker
+	b.Trip(Opening{Mailbox: "r", Address: "r@contoso.example", Refusal: refusal, Worked: worked, Refused: 5, Observed: 9}, t0, time.Hour)
+	return b
+}
+
+// TestBreaker_Checks: the canaries go at the check's time and nobody else; each check that finds all refused makes the
+// next one later, up to the re-check of access, with another mailbox beside the first.
+func TestBreaker_Checks(t *testing.T) {
+	b := opened("w")
+	if !b.Open || b.Scope != ScopeTenant || !b.NextCheck.Equal(t0.Add(time.Minute)) {
+		t.Fatalf("opened as %+v", b)
+	}
+	now := b.NextCheck
+	if b.Admits("r", now.Add(-time.Millisecond)) || !b.Admits("r", now) || b.Admits("w", now) || b.Admits("x", now) {
+		t.Error("others than the refused canary go, or it goes early")
+	}
+	if b.Enlist("x", now) {
+		t.Error("a third canary is taken at the first check")
+	}
+	now = now.Add(checkHeadStart)
+	if !b.Admits("w", now) {
+		t.Error("the canary that worked does not go")
+	}
+	b.StillRefused("r", "r@contoso.example", refusal, now, time.Hour)
+	if b.Admits("r", now) || b.Checks != 0 {
+		t.Error("a canary is asked for twice in a check, or does for both")
+	}
+	for i, want := range []time.Duration{2, 4, 8, 16, 32, 60, 60} {
+		last := b.Canaries[len(b.Canaries)-1].Mailbox
+		b.StillRefused(last, "w@contoso.example", refusal, now, time.Hour)
+		if got := b.NextCheck.Sub(now); got != want*time.Minute || b.Checks != i+1 || !b.Open {
+			t.Fatalf("check %d: the next comes after %v, want %v minutes: %+v", b.Checks, got, want, b)
+		}
+		fresh := []string{fmt.Sprint("y", i), fmt.Sprint("z", i)}
+		if !b.Enlist(fresh[0], now) || !b.Enlist(fresh[1], now) || b.Enlist("too many", now) || b.Enlist(fresh[0], now) {
+			t.Fatalf("check %d: other canaries are not taken in turn: %+v", b.Checks, b.Canaries)
+		}
+		if !b.Admits(fresh[0], now) {
+			t.Error("one that is taken does not go at once")
+		}
+		b.StillRefused(fresh[0], "", refusal, now, time.Hour)
+		now = b.NextCheck
+		b.StillRefused("r", "r@contoso.example", refusal, now, time.Hour)
+	}
+}
+
+func TestBreaker_AnyThatWorksCloses(t *testing.T) {
+	now := t0.Add(time.Minute)
+	b := opened("w")
+	b.Worked("r", false, now)
+	if b.Open || b.Partial || b.Sure(now) || !b.Admits("x", now) {
+		t.Errorf("the one that was refused works: %+v", b)
+	}
+	b = opened("w")
+	b.StillRefused("r", "", refusal, now, time.Hour)
+	b.Worked("w", false, now)
+	if b.Open || !b.Partial || !b.Sure(now.Add(14*time.Minute)) || b.Sure(now.Add(16*time.Minute)) {
+		t.Errorf("the other works: %+v", b)
+	}
+	b = opened("w")
+	b.Worked("x", true, now)
+	if b.Open || b.Partial {
+		t.Errorf("one that an operator sent, and that was refused, works: %+v", b)
+	}
+}
+
+// TestBreaker_CanaryThatIsGone: another takes its place, so that the breaker does not stay open for ever.
+func TestBreaker_CanaryThatIsGone(t *testing.T) {
+	b := opened("w")
+	now := b.NextCheck.Add(30 * time.Second)
+	if b.Enlist("x", now) {
+		t.Error("replaced after half a minute")
+	}
+	now = now.Add(time.Minute)
+	if !b.Enlist("x", now) || !b.Admits("x", now) || b.Admits("r", now) {
+		t.Errorf("not replaced: %+v", b.Canaries)
+	}
+	if !b.Enlist("y", now) || b.Enlist("z", now) {
+		t.Errorf("both are gone: %+v", b.Canaries)
+	}
+	b.StillRefused("x", "", refusal, now, time.Hour)
+	b.StillRefused("y", "", refusal, now, time.Hour)
+	if b.Checks != 1 {
+		t.Errorf("the check is not over: %+v", b)
+	}
+}
+
+func TestBreaker_ThatComesAndGoesIsCheckedLater(t *testing.T) {
+	b := opened("w")
+	for range 5 {
+		for _, c := range slices.Clone(b.Canaries) {
+			b.StillRefused(c.Mailbox, "", refusal, b.NextCheck, time.Hour)
+		}
+	}
+	now := b.NextCheck
+	b.Worked("r", false, now)
+	b.Trip(Opening{Mailbox: "r", Refusal: refusal}, now.Add(time.Minute), time.Hour)
+	if got := b.NextCheck.Sub(b.Since); got != 8*time.Minute {
+		t.Errorf("opened again a minute later, it is checked after %v", got)
+	}
+	b.Worked("r", false, now)
+	b.Trip(Opening{Mailbox: "r", Refusal: refusal}, now.Add(time.Hour), time.Hour)
+	if got := b.NextCheck.Sub(b.Since); got != time.Minute {
+		t.Errorf("opened again an hour later, it is checked after %v", got)
+	}
+}
+
+// TestBreaker_HoldsForAWhile: never for ever, never into the past, and spread so that those held are no flood.
+func TestBreaker_HoldsForAWhile(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := opened(rapid.SampledFrom([]string{"w", ""}).Draw(t, "worked"))
+		now := t0.Add(time.Duration(rapid.Int64Range(0, int64(3*time.Hour)).Draw(t, "now")))
+		rnd := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 2))
+		for range rapid.IntRange(0, 8).Draw(t, "checks") {
+			for _, c := range slices.Clone(b.Canaries) {
+				b.StillRefused(c.Mailbox, "", refusal, now, time.Hour)
+			}
+		}
+		mailbox := rapid.SampledFrom([]string{"r", "w", "x"}).Draw(t, "mailbox")
+		at := b.Hold(mailbox, rapid.Bool().Draw(t, "urgent"), now, rnd)
+		if !at.After(now) {
+			t.Fatalf("held until %v ago", now.Sub(at))
+		}
+		if at.Sub(now) > heldMost+heldSpread { // the breaker may close early
+			t.Fatalf("held for %v", at.Sub(now))
+		}
+	})
+}
+
+// TestBreaker_NeverStuck: whatever comes, somebody may ask for access in the end.
+func TestBreaker_NeverStuck(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := opened(rapid.SampledFrom([]string{"w", "r", ""}).Draw(t, "worked"))
+		now := t0
+		for range rapid.IntRange(1, 30).Draw(t, "steps") {
+			now = now.Add(time.Duration(rapid.Int64Range(0, int64(20*time.Minute)).Draw(t, "later")))
+			mailbox := rapid.SampledFrom([]string{"r", "w", "x", "y", "z"}).Draw(t, "mailbox")
+			if b.Admits(mailbox, now) || b.Enlist(mailbox, now) {
+				if rapid.Bool().Draw(t, "answers") {
+					b.StillRefused(mailbox, "", refusal, now, time.Hour)
+				}
+			}
+			if len(b.Canaries) == 0 || len(b.Canaries) > maxCanaries {
+				t.Fatalf("%d canaries", len(b.Canaries))
+			}
+			later := now.Add(2 * time.Hour)
+			c := b.Clone()
+			if !c.Enlist("somebody else", later) {
+				t.Fatalf("nobody may ask two hours later: %+v", b)
+			}
+		}
+	})
+}

@@ -1,0 +1,384 @@
+package worker_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"roomsync/events"
+	"roomsync/internal/calsync"
+	"roomsync/internal/exchangesim"
+	"roomsync/internal/exchangesim/faults"
+	"roomsync/internal/jobs"
+	"roomsync/internal/testenv"
+	"roomsync/internal/worker"
+)
+
+// TestBreaker_WholeTenant: a hundred mailboxes are refused at once. The fleet stops asking within seconds, tells of it
+// once, asks for canaries now and then, and goes on when they work; nothing that happened meanwhile is lost.
+func TestBreaker_WholeTenant(t *testing.T) {
+	fleet(t, 100, 3, func(x *tenant) {
+		if n := x.during(time.Minute); n < 80 {
+			x.T.Fatalf("%d calls a minute before: the test shows nothing", n)
+		}
+		x.forbid(x.addresses)
+		if n := x.during(time.Minute); n > 40 {
+			x.T.Errorf("%d calls in the first minute", n)
+		}
+		x.touch()
+		if n := x.during(2 * time.Hour); n > 30 {
+			x.T.Errorf("%d calls in two hours", n)
+		}
+		denied, restored, single, _ := x.counts()
+		if denied != 1 || restored != 0 || single > 20 {
+			x.T.Errorf("%d events of the tenant, %d restored, %d of single mailboxes", denied, restored, single)
+		}
+		d, _ := x.of(events.TypeAccessDenied)
+		e := data[events.AccessDenied](x.Env, d[0])
+		if e.Scope != events.ScopeTenant || e.Reason != events.RefusedForbidden || e.Refused < 5 || e.Observed < e.Refused || e.Evidence == nil || e.Evidence.Status != 403 {
+			x.T.Errorf("told %+v", e)
+		}
+		x.allow()
+		time.Sleep(65 * time.Minute) // the longest time between two checks, and some
+		time.Sleep(10 * time.Minute) // for those held to look again
+		r, _ := x.of(events.TypeAccessRestored)
+		if len(r) != 1 {
+			x.T.Fatalf("%d restored events", len(r))
+		}
+		if got := data[events.AccessRestored](x.Env, r[0]); got.Partial || got.Scope != events.ScopeTenant || !got.Since.Equal(e.Since) || got.Checks < 4 || !got.LastSeen.After(e.LastSeen) {
+			x.T.Errorf("told %+v", got)
+		}
+		_, _, _, back := x.counts()
+		if back != single {
+			x.T.Errorf("%d mailboxes were told to be refused, %d to be restored", single, back)
+		}
+		x.settled()
+	})
+}
+
+// TestBreaker_HalfATenant: a roll-out that hits every other mailbox. It is found to be partial within two minutes, the
+// healthy half goes on, and each of the other is told of by itself, without a flood.
+func TestBreaker_HalfATenant(t *testing.T) {
+	fleet(t, 200, 2, func(x *tenant) {
+		var half []string
+		for i, a := range x.addresses {
+			if i%2 == 0 {
+				half = append(half, a)
+			}
+		}
+		x.forbid(half)
+		if n := x.during(time.Minute); n > 60 {
+			x.T.Errorf("%d calls in the first minute", n)
+		}
+		x.touch()
+		time.Sleep(4 * time.Minute)
+		denied, restored, single, _ := x.counts()
+		if denied != 1 || restored != 1 {
+			x.T.Errorf("%d denied and %d restored events of the tenant", denied, restored)
+		}
+		r, _ := x.of(events.TypeAccessRestored)
+		if got := data[events.AccessRestored](x.Env, r[0]); !got.Partial {
+			x.T.Errorf("told %+v", got)
+		}
+		if single != len(half) {
+			x.T.Errorf("%d mailboxes were told of, %d are refused", single, len(half))
+		}
+		perSecond := map[int64]int{}
+		_, each := x.of(events.TypeAccessDenied)
+		for _, d := range each {
+			perSecond[d.Time.Unix()]++
+		}
+		for at, n := range perSecond {
+			if n > 20 {
+				x.T.Errorf("%d events in the second %v", n, time.Unix(at, 0).UTC())
+			}
+		}
+		if n := x.during(5 * time.Minute); n < 400 || n > 600 {
+			x.T.Errorf("%d calls in five minutes: the healthy half makes about 500", n)
+		}
+		x.allow()
+		for _, a := range half { // rather than wait for an hour
+			testenv.Must(x.T, x.Bus.Look(x.T.Context(), events.MailboxToken(a)))
+		}
+		time.Sleep(2 * time.Minute)
+		if _, _, single, back := x.counts(); back != single {
+			x.T.Errorf("%d mailboxes were told to be refused, %d to be restored", single, back)
+		}
+		x.settled()
+	})
+}
+
+// TestBreaker_IsObeyedByAll: one worker opens it, another that has seen no refusal stops within a second, and so does
+// one that starts later.
+func TestBreaker_IsObeyedByAll(t *testing.T) {
+	fleet(t, 60, 1, func(x *tenant) {
+		x.forbid(x.addresses)
+		var opened time.Time
+		for opened.IsZero() {
+			time.Sleep(100 * time.Millisecond)
+			if d, _ := x.of(events.TypeAccessDenied); len(d) > 0 {
+				opened = d[0].Time
+			}
+		}
+		x.Worker("late", nil)
+		time.Sleep(time.Second)
+		if n := x.during(50 * time.Second); n != 0 {
+			x.T.Errorf("%d calls while the breaker was open and no check was due", n)
+		}
+		x.allow()
+		x.touch()
+		time.Sleep(5 * time.Minute)
+		x.settled()
+	})
+	fleet(t, 60, 2, func(x *tenant) {
+		calls := x.calls(func() {
+			x.forbid(x.addresses)
+			for {
+				time.Sleep(100 * time.Millisecond)
+				if d, _ := x.of(events.TypeAccessDenied); len(d) > 0 {
+					break
+				}
+			}
+			time.Sleep(time.Second)
+		})
+		if n := x.during(40 * time.Second); n != 0 || calls > 30 {
+			x.T.Errorf("%d calls before, %d after the breaker opened", calls, n)
+		}
+		x.allow()
+		x.touch()
+		time.Sleep(5 * time.Minute)
+		x.settled()
+	})
+}
+
+// TestBreaker_Permission: an answer that is the whole app's opens it at the first refusal, also at the very beginning.
+func TestBreaker_Permission(t *testing.T) {
+	testenv.Bubble(t, func(t *testing.T) {
+		e := testenv.Start(t, testenv.Options{Sim: exchangesim.Options{Mailboxes: 50, Items: -1}})
+		rule, err := e.Sim.Faults().Add(faults.Rule{Fault: "H22", Then: []faults.Then{{Status: 403,
+			Headers: map[string]string{"X-Ms-Diagnostics": `2000008;reason="The token contains not enough scope to make this call.";error_category="invalid_grant"`}}}})
+		testenv.Must(t, err)
+		ch := e.Events("*")
+		e.Dispatcher()
+		e.Worker("w1", func(o *worker.Options) {
+			o.Identity = jobs.Identity{SignIn: jobs.SignInApp, App: "app-1"}
+			o.Slots = map[jobs.Lane]int{jobs.LanePoll: 4, jobs.LaneBooking: 1, jobs.LaneNotify: 1}
+		})
+		for _, m := range e.Sim.Company().Mailboxes() {
+			e.Want(m.Address)
+		}
+		d := e.Next(ch, time.Minute)
+		got := data[events.AccessDenied](e, d)
+		if got.Scope != events.ScopeApp || got.Reason != events.RefusedPermission || !strings.Contains(got.Hint, "full_access_as_app") || !strings.HasPrefix(d.Mailbox, "_tenant-") {
+			t.Fatalf("got %s", d.Data)
+		}
+		e.Quiet(ch, 30*time.Minute)
+		if n := e.Sim.Faults().Counters().Calls; n > 30 {
+			t.Errorf("%d calls in half an hour", n)
+		}
+		e.Sim.Faults().Remove(rule.ID)
+		synced := map[string]bool{}
+		restored := 0
+		for len(synced) < 50 {
+			switch d := e.Next(ch, 40*time.Minute); d.Type {
+			case events.TypeSyncCompleted:
+				synced[d.Mailbox] = true
+			case events.TypeAccessRestored:
+				restored++
+			default:
+				t.Fatalf("got %s %s", d.Type, d.Data)
+			}
+		}
+		if restored != 1 {
+			t.Errorf("%d restored events", restored)
+		}
+	})
+}
+
+// TestBreaker_NoFalseAlarm: what is no spread opens nothing.
+func TestBreaker_NoFalseAlarm(t *testing.T) {
+	t.Run("a few of many", func(t *testing.T) {
+		fleet(t, 80, 1, func(x *tenant) {
+			x.forbid([]string{x.addresses[3], x.addresses[30], x.addresses[50], x.addresses[70]})
+			x.touch()
+			if n := x.during(20 * time.Minute); n < 1400 {
+				x.T.Errorf("%d calls: the others do not go on", n)
+			}
+			if denied, _, single, _ := x.counts(); denied != 0 || single != 4 {
+				x.T.Errorf("%d events of the tenant, %d of single mailboxes", denied, single)
+			}
+		})
+	})
+	t.Run("a tiny tenant", func(t *testing.T) {
+		fleet(t, 4, 1, func(x *tenant) {
+			x.forbid(x.addresses)
+			x.touch()
+			if n := x.during(time.Hour / 2); n > 10 {
+				x.T.Errorf("%d calls", n)
+			}
+			if denied, _, single, _ := x.counts(); denied != 0 || single != 4 {
+				x.T.Errorf("%d events of the tenant, %d of single mailboxes", denied, single)
+			}
+			x.allow()
+			time.Sleep(70 * time.Minute)
+			x.settled()
+		})
+	})
+}
+
+// TestBreaker_StartWithManyRefused: mailboxes that were refused before a worker starts are looked at each by itself.
+func TestBreaker_StartWithManyRefused(t *testing.T) {
+	testenv.Bubble(t, func(t *testing.T) {
+		e := testenv.Start(t, testenv.Options{Sim: exchangesim.Options{Mailboxes: 60, Items: -1}})
+		for _, m := range e.Sim.Company().Mailboxes() {
+			testenv.Must(t, e.Sim.Faults().Forbid(m.Address, faults.Denied403))
+			e.Want(m.Address)
+		}
+		ch := e.Events("*")
+		e.Dispatcher()
+		w := e.Worker("w1", nil) // none of them was ever fine: that is no change
+		for range 60 {
+			if d := e.Next(ch, time.Minute); d.Type != events.TypeAccessDenied || strings.HasPrefix(d.Mailbox, "_tenant-") {
+				t.Fatalf("got %s of %s", d.Type, d.Mailbox)
+			}
+		}
+		time.Sleep(90 * time.Minute)
+		testenv.Must(t, w.Stop())
+		time.Sleep(time.Hour)
+		e.Worker("w2", nil) // all are due at once
+		e.Quiet(ch, 2*time.Hour)
+	})
+}
+
+// TestBreaker_OperatorLooks: a mailbox that is held is looked at when an operator asks, and when it works all go on.
+func TestBreaker_OperatorLooks(t *testing.T) {
+	fleet(t, 40, 1, func(x *tenant) {
+		x.forbid(x.addresses)
+		time.Sleep(35 * time.Minute) // the next check is half an hour away
+		address := ""
+		for _, a := range x.addresses {
+			if r := record(x.Env, a); !r.Held.IsZero() && r.State == jobs.StateOK {
+				address = a
+			}
+		}
+		if address == "" {
+			x.T.Fatal("no mailbox is held")
+		}
+		mb := events.MailboxToken(address)
+		look := func() int {
+			return x.calls(func() {
+				testenv.Must(x.T, x.Bus.Look(x.T.Context(), mb))
+				time.Sleep(2 * time.Second)
+			})
+		}
+		if n := look(); n != 1 {
+			x.T.Errorf("%d calls when an operator asks while all is refused", n)
+		}
+		if denied, restored, single, _ := x.counts(); denied != 1 || restored != 0 || single > 10 {
+			x.T.Errorf("%d denied, %d restored, %d single", denied, restored, single)
+		}
+		x.touch()
+		x.allow()
+		if n := look(); n < 1 {
+			x.T.Error("an operator's look was held")
+		}
+		if r, _ := x.of(events.TypeAccessRestored); len(r) != 1 {
+			x.T.Fatalf("%d restored events after a look that worked", len(r))
+		}
+		time.Sleep(15 * time.Minute)
+		for _, a := range x.addresses { // the first few were refused by themselves
+			if r := record(x.Env, a); r.State == jobs.StateDenied {
+				testenv.Must(x.T, x.Bus.Look(x.T.Context(), events.MailboxToken(a)))
+			}
+		}
+		time.Sleep(time.Minute)
+		x.settled()
+	})
+}
+
+// stuck is a calendar whose requests never end; asked is told of each.
+type stuck struct {
+	calsync.Reader
+	asked chan string
+}
+
+func (s *stuck) Probe(ctx context.Context, t calsync.Target, _ string, _ int) (calsync.Delta, error) {
+	s.asked <- t.Address
+	<-ctx.Done()
+	return calsync.Delta{}, ctx.Err()
+}
+
+// TestBreaker_WorkerKilledWhileProbing: the worker that asks for a canary dies with the request. Another takes over, and
+// the breaker closes.
+func TestBreaker_WorkerKilledWhileProbing(t *testing.T) {
+	fleet(t, 40, 1, func(x *tenant) {
+		x.forbid(x.addresses)
+		time.Sleep(30 * time.Second)
+		testenv.Must(x.T, x.workers[0].Stop())
+		b, asked := x.Connect("doomed"), make(chan string, 100)
+		testenv.Must(x.T, b.Check(x.T.Context()))
+		doomed, err := worker.New(worker.Options{Name: "doomed", Bus: b, Calendar: &stuck{x.Client(), asked}})
+		testenv.Must(x.T, err)
+		ctx, stop := context.WithCancel(context.Background())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_ = doomed.Run(ctx) // it is cut off from NATS
+		}()
+		defer func() { stop(); <-done }()
+		select {
+		case <-asked:
+		case <-time.After(5 * time.Minute):
+			x.T.Fatal("no canary was asked for")
+		}
+		b.Close() // as a kill looks to the others: no release, no more renewals
+		x.allow()
+		x.touch()
+		x.Worker("heir", nil)
+		time.Sleep(5 * time.Minute)
+		if denied, restored, _, _ := x.counts(); denied != 1 || restored != 1 {
+			x.T.Errorf("%d denied and %d restored events of the tenant", denied, restored)
+		}
+		for _, a := range x.addresses { // those refused before the breaker opened: the worker that knew them is gone
+			if r := record(x.Env, a); r.State == jobs.StateDenied {
+				testenv.Must(x.T, x.Bus.Look(x.T.Context(), events.MailboxToken(a)))
+			}
+		}
+		time.Sleep(time.Minute)
+		x.settled()
+	})
+}
+
+// TestBreaker_CannotBeStored: then every mailbox is handled by itself, and nothing is lost.
+func TestBreaker_CannotBeStored(t *testing.T) {
+	fleet(t, 20, 1, func(x *tenant) {
+		limit := func(n int32) {
+			nc, err := nats.Connect("", nats.InProcessServer(x.NATS))
+			testenv.Must(x.T, err)
+			defer nc.Close()
+			js, err := jetstream.New(nc)
+			testenv.Must(x.T, err)
+			s, err := js.Stream(x.T.Context(), "KV_"+events.BucketThrottle)
+			testenv.Must(x.T, err)
+			cfg := s.CachedInfo().Config
+			cfg.MaxMsgSize = n
+			_, err = js.UpdateStream(x.T.Context(), cfg)
+			testenv.Must(x.T, err)
+		}
+		limit(10)
+		x.forbid(x.addresses)
+		x.touch()
+		time.Sleep(2 * time.Minute)
+		if denied, _, single, _ := x.counts(); denied != 0 || single != 20 {
+			x.T.Errorf("%d events of the tenant, %d of single mailboxes", denied, single)
+		}
+		limit(-1)
+		x.allow()
+		time.Sleep(70 * time.Minute)
+		x.settled()
+	})
+}

@@ -1,0 +1,217 @@
+package worker
+
+import (
+	"context"
+	crand "crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"roomsync/events"
+	"roomsync/internal/bus"
+	"roomsync/internal/jobs"
+)
+
+// gate is the way to one server with our credential: what this worker has seen of it, and what the fleet knows. While
+// its breaker is open, only canaries and whom an operator sends go through.
+type gate struct {
+	w    *Worker
+	key  string
+	open atomic.Bool // the breaker is; asked before every request
+
+	mu     sync.Mutex // held for moments, never across requests
+	spread jobs.Spread
+	state  jobs.Breaker // as stored at seq, never changed in place
+	seq    uint64
+}
+
+// errHeld says that the access breaker holds the mailbox.
+var errHeld = errors.New("worker: the access breaker is open")
+
+// gate returns the gate to a mailbox's server, "" being the fleet's default.
+func (w *Worker) gate(url string) *gate {
+	if g, ok := w.byURL.Load(url); ok {
+		return g.(*gate)
+	}
+	g := w.gateOf(gateKey(w.opts.Identity, or(url, w.opts.Server)))
+	w.byURL.Store(url, g)
+	return g
+}
+
+func (w *Worker) gateOf(key string) *gate {
+	g, _ := w.gates.LoadOrStore(key, &gate{w: w, key: key})
+	return g.(*gate)
+}
+
+// gateKey names a credential at a server, the same in every worker, without telling either.
+func gateKey(id jobs.Identity, url string) string {
+	as := "owner"
+	if id.Delegate {
+		as = "delegate"
+	}
+	sum := sha256.Sum256([]byte(strings.ToLower(strings.Join([]string{string(id.SignIn), id.Tenant, id.App, id.User, as, url}, "\n"))))
+	return hex.EncodeToString(sum[:8])
+}
+
+func (g *gate) token() string { return events.TenantToken(g.key) }
+
+// watchGates keeps the gates as the fleet sees them. It calls loaded once, when it knows those there are.
+func (w *Worker) watchGates(ctx context.Context, loaded func()) error {
+	begun := false
+	for attempt := 1; ; attempt++ {
+		err := w.bus.WatchBreakers(ctx, func(key string, x jobs.Breaker, seq uint64) { w.gateOf(key).set(x, seq) }, func() {
+			begun = true
+			loaded()
+		})
+		if err == nil || ctx.Err() != nil || begun || attempt == 10 { // at the start the server may just be electing a leader
+			return err
+		}
+		if !sleep(ctx, 500*time.Millisecond) {
+			return nil
+		}
+	}
+}
+
+// set takes over what is stored, unless something newer is known.
+func (g *gate) set(x jobs.Breaker, seq uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if seq <= g.seq {
+		return
+	}
+	was := g.state.Open
+	g.state, g.seq = x, seq
+	g.open.Store(x.Open)
+	if len(x.Outbox) > 0 {
+		g.w.aside(g.flushLate)
+	}
+	switch {
+	case x.Open && !was:
+		g.w.log.Warn().Str("scope", string(x.Scope)).Str("reason", x.Refusal.Reason).Str("code", x.Refusal.Code).Int("refused", x.Refused).Int("observed", x.Observed).
+			Time("nextCheck", x.NextCheck).Msg("Exchange refuses many mailboxes at once: all of this sign-in wait, but for canaries")
+	case !x.Open && was:
+		g.closed(&x)
+	}
+}
+
+// closed lets the mailboxes that were refused one by one, before it was known that it concerned all, look again at once
+// when all can go on. Callers hold mu.
+func (g *gate) closed(x *jobs.Breaker) {
+	g.w.log.Warn().Bool("partial", x.Partial).Int("checks", x.Checks).Msg("access is back; the mailboxes that waited go on")
+	early := g.spread.RefusedSince()
+	worked := g.spread.LastWorked()
+	g.spread = jobs.Spread{}
+	if worked != "" {
+		g.spread.Worked(worked, x.Closed)
+	}
+	if x.Partial || len(early) == 0 {
+		return
+	}
+	g.w.aside(func(ctx context.Context) {
+		for _, mb := range early {
+			if err := g.w.bus.Look(ctx, mb); err != nil && ctx.Err() == nil {
+				g.w.log.Warn().Str("mailbox", mb).Err(err).Msg("not looked at again at once; its re-check comes")
+			}
+		}
+	})
+}
+
+// aside does something beside the jobs, in turn.
+func (w *Worker) aside(f func(context.Context)) {
+	select {
+	case w.asides <- f:
+	default: // whatever it is, another worker or a later moment does it
+	}
+}
+
+// doAside does what is to be done beside the jobs, until ctx ends.
+func (w *Worker) doAside(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case f := <-w.asides:
+			f(ctx)
+		}
+	}
+}
+
+// flushLate publishes what whoever changed the breaker has not published by now: he may have died.
+func (g *gate) flushLate(ctx context.Context) {
+	if sleep(ctx, 2*time.Second+rand.N(4*time.Second)) {
+		g.flush(ctx)
+	}
+}
+
+// snapshot is the state as known here, to be changed.
+func (g *gate) snapshot() (jobs.Breaker, uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.state.Clone(), g.seq
+}
+
+// change stores what f makes of the breaker, by compare-and-set, and publishes what it tells. f returns false to leave
+// it as it is; that is no error. It may be called more than once.
+func (g *gate) change(ctx context.Context, f func(*jobs.Breaker) bool) error {
+	for {
+		x, seq := g.snapshot()
+		if x.Epoch == "" {
+			x.Epoch = crand.Text()[:8]
+		}
+		if !f(&x) {
+			return nil
+		}
+		err := g.put(ctx, x, seq)
+		if err == nil {
+			g.flush(ctx)
+			return nil
+		}
+		if !errors.Is(err, bus.ErrConflict) || ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// put stores the breaker over what stands at seq. After [bus.ErrConflict] the gate knows what stands there instead.
+func (g *gate) put(ctx context.Context, x jobs.Breaker, seq uint64) error {
+	at, err := g.w.bus.PutBreaker(ctx, g.key, &x, seq)
+	if err == nil {
+		g.set(x, at)
+		return nil
+	}
+	if errors.Is(err, bus.ErrConflict) {
+		now, at, readErr := g.w.bus.Breaker(ctx, g.key)
+		if readErr != nil {
+			return readErr
+		}
+		g.set(now, at)
+	}
+	return err
+}
+
+// flush publishes the events of the breaker's outbox, our own or those of a worker that died.
+func (g *gate) flush(ctx context.Context) {
+	for ctx.Err() == nil {
+		x, seq := g.snapshot()
+		if len(x.Outbox) == 0 {
+			return
+		}
+		err := g.w.bus.FlushBreaker(ctx, g.token(), &x)
+		if err == nil {
+			err = g.put(ctx, x, seq)
+		}
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, bus.ErrConflict) {
+			g.w.log.WithLevel(g.w.loudness("breaker's event")).Err(err).Msg("an event about the access of many mailboxes is not published yet; trying again")
+			g.w.aside(g.flushLate)
+			return
+		}
+	}
+}
