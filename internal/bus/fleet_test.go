@@ -180,7 +180,9 @@ type counted struct {
 	tokens.Store
 	mu                sync.Mutex
 	gets, puts, waits int
-	lose              int // the answer to this Put
+	lose              int                         // the answer to this Put
+	fail              map[int]bool                // these Puts do nothing
+	wait              func(context.Context) error // instead of waiting
 }
 
 func (c *counted) count(n *int) {
@@ -195,7 +197,9 @@ func (c *counted) Get(ctx context.Context, key string) ([]byte, uint64, error) {
 }
 
 func (c *counted) Put(ctx context.Context, key string, data []byte, revision uint64) (uint64, bool, error) {
-	c.count(&c.puts)
+	if c.count(&c.puts); c.fail[c.puts] {
+		return 0, false, errLost
+	}
 	now, ok, err := c.Store.Put(ctx, key, data, revision)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -207,6 +211,9 @@ func (c *counted) Put(ctx context.Context, key string, data []byte, revision uin
 
 func (c *counted) Wait(ctx context.Context, key string, revision uint64) ([]byte, uint64, error) {
 	c.count(&c.waits)
+	if c.wait != nil {
+		return nil, 0, c.wait(ctx)
+	}
 	return c.Store.Wait(ctx, key, revision)
 }
 

@@ -59,11 +59,9 @@ func (c *call) newest(e *entry, now time.Time) (best *sealed, value Secret) {
 	return best, value
 }
 
-// serves reports whether t is what the caller needs. One that is due itself does for callers who wait for a token, but not
-// for a renewal.
+// serves reports whether t is what the caller needs. One that is due does for those who wait for a token, but renews none.
 func (c *call) serves(t *sealed, now time.Time) bool {
-	r := c.request
-	return t.Generation != r.Rejected && t.Generation != r.Have && (r.Have == "" || now.Before(t.Refresh))
+	return t.Generation != c.request.Rejected && (!c.request.Renewal || now.Before(t.Refresh))
 }
 
 // hand converts a token of the store's clock to one of this process's. One that is due is soon asked for again, when
@@ -171,7 +169,7 @@ func (c *call) publish(ctx context.Context, v view, t Token) Token {
 	local, now := time.Now(), c.opts.Now()
 	t.Expires = local.Add(min(t.Expires.Sub(local), maxLife))
 	fresh := sealed{Generation: rand.Text(), Issued: now, Refresh: now.Add(due(t, local).Sub(local)), Expires: now.Add(t.Expires.Sub(local))}
-	c.keys[0].seal(c.key, &fresh, t.Value)
+	c.keys[0].put(c.key, &fresh, t.Value)
 	_, err := c.settle(ctx, v, func(e *entry) bool {
 		if e.has(fresh.Generation) {
 			return false
