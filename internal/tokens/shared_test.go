@@ -180,5 +180,8 @@ func FuzzEntry(f *testing.F) {
 		v.entry.refusal(sealTime, func(mark string) bool { return c.marks(mark, true) })
 		v.entry.note(failure{At: sealTime}, 0, 0, nil)
 		v.entry.add(token)
+		if _, err := json.Marshal(&v.entry); err != nil {
+			t.Errorf("cannot be written again: %v", err)
+		}
 	})
 }
