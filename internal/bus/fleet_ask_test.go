@@ -8,10 +8,14 @@ import (
 	"roomsync/internal/tokens"
 )
 
+// TestFleet_ColdStartAsksOnce, and once again when all find their token expired.
 func TestFleet_ColdStartAsksOnce(t *testing.T) {
 	inFleet(t, 64, func(f *fleet) {
 		f.one()
 		f.wantAsked(1)
+		time.Sleep(2 * time.Hour)
+		f.one()
+		f.wantAsked(2)
 		late := f.start("late", keyA)
 		before := time.Now()
 		f.one()
@@ -21,7 +25,7 @@ func TestFleet_ColdStartAsksOnce(t *testing.T) {
 		if n := late.store.total(); n != 1 {
 			t.Errorf("and calls the store %d times, want once", n)
 		}
-		f.wantAsked(1)
+		f.wantAsked(2)
 	})
 }
 
@@ -68,6 +72,24 @@ func TestFleet_RenewsWhenTheIssuerWants(t *testing.T) {
 		f.work(3 * time.Hour) // spread over a tenth of the lifetime
 		f.wantAsked(2)
 		f.one()
+	})
+}
+
+// TestFleet_ADueTokenServesAndIsRenewedSoon in a process that starts when nobody has renewed it for long.
+func TestFleet_ADueTokenServesAndIsRenewedSoon(t *testing.T) {
+	inFleet(t, 1, func(f *fleet) {
+		f.issuer.life, f.issuer.refreshIn = 4*time.Hour, time.Hour
+		old := f.one()
+		f.all[0].die()
+		time.Sleep(2 * time.Hour)
+		f.all = nil
+		f.start("late", keyA)
+		before := time.Now()
+		if f.one() != old || time.Since(before) > 0 {
+			t.Errorf("the due token does not serve at once, but after %v", time.Since(before))
+		}
+		f.work(13 * time.Minute) // a tenth of what is left of it, and a bit
+		f.wantAsked(2)
 	})
 }
 

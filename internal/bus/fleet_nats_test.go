@@ -77,6 +77,49 @@ func TestFleet_TheServerCrashesWhileTheIssuerIsAsked(t *testing.T) {
 	})
 }
 
+// TestFleet_TheTokenWaitsForNATS, which goes away while the issuer is asked.
+func TestFleet_TheTokenWaitsForNATS(t *testing.T) {
+	inFleet(t, 8, func(f *fleet) {
+		go func() {
+			time.Sleep(500 * time.Millisecond)
+			srv := f.link.cut()
+			time.Sleep(15 * time.Second)
+			f.link.attach(srv)
+		}()
+		f.work(time.Minute)
+		f.one()
+		f.wantAsked(1)
+	})
+}
+
+// TestFleet_NewsGetsLost, or cannot be waited for: the others look again by themselves.
+func TestFleet_NewsGetsLost(t *testing.T) {
+	for name, tt := range map[string]struct {
+		wait func(context.Context) error
+		most time.Duration
+	}{
+		"lost":      {func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, 6 * time.Second},
+		"no longer": {func(context.Context) error { return errLost }, 3 * time.Second},
+	} {
+		inFleet(t, 8, func(f *fleet) {
+			for _, p := range f.all {
+				p.store.wait = tt.wait
+			}
+			began := time.Now()
+			f.one()
+			if took := time.Since(began); took > tt.most {
+				t.Errorf("%s: the token comes after %v", name, took)
+			}
+			for _, p := range f.all {
+				if n := p.store.total(); n > 10 {
+					t.Errorf("%s: %s called the store %d times", name, p.name, n)
+				}
+			}
+			f.wantAsked(1)
+		})
+	}
+}
+
 func TestFleet_TheBucketIsLost(t *testing.T) {
 	inFleet(t, 8, func(f *fleet) {
 		old := f.one()
@@ -176,6 +219,18 @@ func TestFleet_TheAnswerOfTheStoreGetsLost(t *testing.T) {
 			f.wantAsked(1)
 		})
 	}
+}
+
+// TestFleet_TheStoreFailsForAWhile when the token is there: it is shared as soon as that can be.
+func TestFleet_TheStoreFailsForAWhile(t *testing.T) {
+	inFleet(t, 8, func(f *fleet) {
+		for _, p := range f.all {
+			p.store.fail = map[int]bool{2: true, 3: true, 4: true}
+		}
+		_, _ = f.all[0].cache.Get(f.t.Context())
+		f.one()
+		f.wantAsked(1)
+	})
 }
 
 var errLost = errors.New("the answer got lost")

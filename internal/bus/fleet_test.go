@@ -85,76 +85,6 @@ func (l *link) crash() {
 	l.up()
 }
 
-// issuer is a token service. What it answers may be changed while it runs.
-type issuer struct {
-	latency   time.Duration
-	life      time.Duration
-	refreshIn time.Duration
-
-	mu     sync.Mutex
-	calls  []issuance
-	busy   int
-	most   int                                          // at the same time
-	answer func(process string, r tokens.Request) error // nil: all get a token
-}
-
-type issuance struct {
-	at       time.Time
-	process  string
-	rejected string
-}
-
-func (i *issuer) fails(answer func(process string, r tokens.Request) error) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.answer = answer
-}
-
-// always fails with err.
-func always(err error) func(string, tokens.Request) error {
-	return func(string, tokens.Request) error { return err }
-}
-
-func (i *issuer) asked() []issuance {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return append([]issuance(nil), i.calls...)
-}
-
-func (i *issuer) source(process string) tokens.Source {
-	return func(ctx context.Context, r tokens.Request) (tokens.Token, error) {
-		n, err := i.begin(process, r)
-		select {
-		case <-time.After(i.latency):
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
-		i.mu.Lock()
-		defer i.mu.Unlock()
-		i.busy--
-		if err != nil {
-			return tokens.Token{}, err
-		}
-		t := tokens.Token{Value: tokens.NewSecret(fmt.Sprintf("canary-token-%d", n)), Expires: time.Now().Add(i.life)}
-		if i.refreshIn > 0 {
-			t.RefreshAt = time.Now().Add(i.refreshIn)
-		}
-		return t, nil
-	}
-}
-
-func (i *issuer) begin(process string, r tokens.Request) (n int, err error) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.calls = append(i.calls, issuance{time.Now(), process, r.Rejected})
-	i.busy++
-	i.most = max(i.most, i.busy)
-	if i.answer != nil {
-		err = i.answer(process, r)
-	}
-	return len(i.calls), err
-}
-
 // fleet is processes that share a credential, each with a connection, a Shared and a Cache of its own.
 type fleet struct {
 	t      *testing.T
@@ -180,7 +110,9 @@ type counted struct {
 	tokens.Store
 	mu                sync.Mutex
 	gets, puts, waits int
-	lose              int // the answer to this Put
+	lose              int                         // the answer to this Put
+	fail              map[int]bool                // these Puts do nothing
+	wait              func(context.Context) error // instead of waiting
 }
 
 func (c *counted) count(n *int) {
@@ -195,7 +127,9 @@ func (c *counted) Get(ctx context.Context, key string) ([]byte, uint64, error) {
 }
 
 func (c *counted) Put(ctx context.Context, key string, data []byte, revision uint64) (uint64, bool, error) {
-	c.count(&c.puts)
+	if c.count(&c.puts); c.fail[c.puts] {
+		return 0, false, errLost
+	}
 	now, ok, err := c.Store.Put(ctx, key, data, revision)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -207,6 +141,9 @@ func (c *counted) Put(ctx context.Context, key string, data []byte, revision uin
 
 func (c *counted) Wait(ctx context.Context, key string, revision uint64) ([]byte, uint64, error) {
 	c.count(&c.waits)
+	if c.wait != nil {
+		return nil, 0, c.wait(ctx)
+	}
 	return c.Store.Wait(ctx, key, revision)
 }
 

@@ -43,6 +43,13 @@ func TestFleet_OldTokenServesThroughAnOutage(t *testing.T) {
 		if f.one() == old {
 			t.Error("seven minutes after the outage the old token is still in use")
 		}
+
+		f.issuer.fails(always(&tokens.Error{Status: 503}))
+		f.work(2 * time.Hour)
+		calls := f.issuer.asked()[n+1:]
+		if d := calls[1].at.Sub(calls[0].at); len(calls) < 10 || d > 45*time.Second {
+			t.Errorf("the next outage begins with a pause of %v", d)
+		}
 	})
 }
 
@@ -154,6 +161,20 @@ func TestFleet_ACorrectedSecretEndsTheWaiting(t *testing.T) {
 	}
 }
 
+// TestFleet_ARefusalOfAnUnknownKey cannot be compared with one's own credential, and therefore holds.
+func TestFleet_ARefusalOfAnUnknownKey(t *testing.T) {
+	inFleet(t, 16, func(f *fleet) {
+		f.secretMustBe("secret two")
+		for _, p := range f.all[:8] {
+			p.setKeys(keyB)
+		}
+		f.work(time.Hour)
+		if n := len(f.issuer.asked()); n > 5 {
+			t.Errorf("%d requests in an hour, want four or so", n)
+		}
+	})
+}
+
 // TestFleet_TwoWrongSecrets cost as much as two, however their processes take turns.
 func TestFleet_TwoWrongSecrets(t *testing.T) {
 	inFleet(t, 16, func(f *fleet) {
@@ -180,26 +201,51 @@ func TestFleet_ThrottlingHoldsForEveryCredential(t *testing.T) {
 	})
 }
 
-// TestFleet_HostsThatDoNotReachTheIssuer do not keep those that do from asking.
-func TestFleet_HostsThatDoNotReachTheIssuer(t *testing.T) {
-	inFleet(t, 8, func(f *fleet) {
-		f.issuer.fails(func(name string, _ tokens.Request) error {
-			if name == "p7" {
-				return nil
+// TestFleet_AHostThatDoesNotReachTheIssuer lets another be first, which perhaps does.
+func TestFleet_AHostThatDoesNotReachTheIssuer(t *testing.T) {
+	for range 12 {
+		inFleet(t, 2, func(f *fleet) {
+			f.issuer.fails(func(name string, _ tokens.Request) error {
+				if name == "p1" {
+					return nil
+				}
+				return &tokens.Error{Err: errors.New("no route to host")}
+			})
+			if _, err := f.all[0].cache.Get(f.t.Context()); err == nil || !strings.Contains(err.Error(), "no route to host") {
+				t.Errorf("the one who asked says %v", err)
 			}
-			return &tokens.Error{Err: errors.New("no route to host")}
+			if _, err := f.all[1].cache.Get(f.t.Context()); err == nil || !strings.Contains(err.Error(), "another process asked") {
+				t.Errorf("the other says %v", err)
+			}
+			for range 30 {
+				f.get()
+				time.Sleep(time.Second)
+			}
+			f.one()
+			f.wantSpaced(1, 5*time.Second)
+			if calls := f.issuer.asked(); len(calls) != 2 || calls[1].process != "p1" {
+				t.Errorf("asked: %v", calls)
+			}
 		})
-		for range 12 * 60 {
-			f.get()
-			time.Sleep(time.Second)
+	}
+}
+
+// TestFleet_NonsenseOfTheIssuer is a failure as any other, and not shared.
+func TestFleet_NonsenseOfTheIssuer(t *testing.T) {
+	inFleet(t, 8, func(f *fleet) {
+		f.issuer.life = 30 * time.Second
+		f.work(2 * time.Minute)
+		if generations, failed := f.get(); failed != len(f.all) {
+			t.Errorf("tokens of half a minute are in use: %v", generations)
 		}
-		f.one()
 		f.wantSpaced(1, 5*time.Second)
-		asked := map[string]int{}
-		for _, call := range f.issuer.asked() {
-			if asked[call.process]++; asked[call.process] > 1 {
-				t.Errorf("%s asked again before the others: %v", call.process, f.issuer.asked())
-			}
+		f.issuer.life = 200 * 365 * 24 * time.Hour
+		f.work(4 * time.Minute)
+		f.one()
+		tok, err := f.all[3].cache.Get(f.t.Context())
+		must(t, err)
+		if left := time.Until(tok.Expires); left > 48*time.Hour {
+			t.Errorf("a token for %v", left)
 		}
 	})
 }

@@ -66,22 +66,20 @@ type TokenStore struct{ b *Bus }
 // TokenStore returns the bucket of shared access tokens. Check or Ensure must have found it before it is used.
 func (b *Bus) TokenStore() TokenStore { return TokenStore{b} }
 
-// Get reads an entry from the bucket's leader, and the revision at which it stands. When there is none, data is nil, and
-// revision is what Put must name: not 0 if there was one once.
+// Get reads an entry from the bucket's leader, and the revision at which it stands. When there is none, data is empty
+// and revision what Put must name: 0 only if there never was one.
 func (t TokenStore) Get(ctx context.Context, key string) (data []byte, revision uint64, err error) {
 	if t.b.streams[streamTokens] == nil {
 		return nil, 0, errUnchecked
 	}
 	m, err := t.b.last(ctx, streamTokens, subjectTokens+key)
-	switch {
-	case errors.Is(err, ErrNotFound):
+	if errors.Is(err, ErrNotFound) {
 		return nil, 0, nil
-	case err != nil:
-		return nil, 0, err
-	case m.Header.Get("KV-Operation") != "" || m.Header.Get(jetstream.MarkerReasonHeader) != "":
-		return nil, m.Sequence, nil
 	}
-	return m.Data, m.Sequence, nil
+	if err != nil {
+		return nil, 0, err
+	}
+	return m.Data, m.Sequence, nil // markers of deletion have no data
 }
 
 // Put stores an entry that still stands at revision, and returns its new one. ok is false when somebody else wrote
@@ -117,10 +115,7 @@ func (t TokenStore) Wait(ctx context.Context, key string, revision uint64) (data
 				return nil, 0, ctx.Err()
 			case !ok:
 				return nil, 0, errors.New("bus: waiting for " + subjectTokens + key + " ended")
-			case e == nil || e.Revision() <= revision:
-			case e.Operation() != jetstream.KeyValuePut:
-				return nil, e.Revision(), nil
-			default:
+			case e != nil && e.Revision() > revision:
 				return e.Value(), e.Revision(), nil
 			}
 		}

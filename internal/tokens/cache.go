@@ -74,7 +74,7 @@ func (c *Cache) Get(ctx context.Context) (Token, error) {
 	if now.Before(c.token.Expires) {
 		t := c.token
 		if !now.Before(c.refreshAt) && c.mayAsk(now) {
-			c.ask(Request{Have: t.Generation})
+			c.ask(Request{Renewal: true})
 		}
 		c.mu.Unlock()
 		return t, nil

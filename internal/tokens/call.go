@@ -59,11 +59,9 @@ func (c *call) newest(e *entry, now time.Time) (best *sealed, value Secret) {
 	return best, value
 }
 
-// serves reports whether t is what the caller needs. One that is due itself does for callers who wait for a token, but not
-// for a renewal.
+// serves reports whether t is what the caller needs. One that is due does for those who wait for a token, but renews none.
 func (c *call) serves(t *sealed, now time.Time) bool {
-	r := c.request
-	return t.Generation != r.Rejected && t.Generation != r.Have && (r.Have == "" || now.Before(t.Refresh))
+	return t.Generation != c.request.Rejected && (!c.request.Renewal || now.Before(t.Refresh))
 }
 
 // hand converts a token of the store's clock to one of this process's. One that is due is soon asked for again, when
@@ -108,14 +106,13 @@ func (c *call) ask(ctx context.Context, v view, now time.Time) (Token, view, err
 	if c.failed != nil { // and could not be noted, the lease being lost
 		return Token{}, v, c.refused(failure{}, firstRetry)
 	}
-	first := true
-	v, err = c.change(ctx, v, func(e *entry) bool {
-		if first {
-			e.Holder, e.Lease = c.self, now.Add(leaseTime)
-			first = false
-			return true
+	looked := v.revision
+	v, err = c.change(ctx, v, func(e *entry, revision uint64) bool {
+		if revision != looked { // what was decided on has changed
+			return false
 		}
-		return false
+		e.Holder, e.Lease = c.self, now.Add(leaseTime)
+		return true
 	})
 	if err != nil || v.entry.Holder != c.self {
 		return Token{}, v, err
@@ -149,7 +146,7 @@ func (c *call) issue(ctx context.Context, lease time.Time) (Token, error) {
 	if ctx.Err() != nil { // this process stood still since it took the lease
 		return Token{}, ctx.Err()
 	}
-	t, err := c.opts.Source(ctx, Request{Rejected: c.request.Rejected, Claims: c.request.Claims})
+	t, err := c.opts.Source(ctx, c.request)
 	if err == nil {
 		err = check(t, time.Now())
 	}
@@ -170,9 +167,12 @@ func (c *call) modesty() time.Duration {
 func (c *call) publish(ctx context.Context, v view, t Token) Token {
 	local, now := time.Now(), c.opts.Now()
 	t.Expires = local.Add(min(t.Expires.Sub(local), maxLife))
-	fresh := sealed{Generation: rand.Text(), Issued: now, Refresh: now.Add(due(t, local).Sub(local)), Expires: now.Add(t.Expires.Sub(local))}
-	c.keys[0].seal(c.key, &fresh, t.Value)
-	_, err := c.settle(ctx, v, func(e *entry) bool {
+	fresh := sealed{
+		Generation: rand.Text(), Issued: now,
+		Refresh: now.Add(due(t, local).Sub(local)), Expires: now.Add(t.Expires.Sub(local)),
+	}
+	c.keys[0].put(c.key, &fresh, t.Value)
+	_, err := c.settle(ctx, v, func(e *entry, _ uint64) bool {
 		if e.has(fresh.Generation) {
 			return false
 		}
@@ -189,9 +189,8 @@ func (c *call) publish(ctx context.Context, v view, t Token) Token {
 	if err != nil {
 		c.warn("share", fmt.Errorf("tokens: a new token could not be shared, other processes will ask for theirs: %w", err))
 	}
-	given := hand(&fresh, t.Value, now)
-	given.adopted = false
-	return given
+	t.Generation, t.RefreshAt, t.adopted = fresh.Generation, due(t, local), false
+	return t
 }
 
 // fail shares what came of a request instead of a token. A process that is being stopped only gives the lease back.
@@ -203,7 +202,7 @@ func (c *call) fail(ctx context.Context, v view, cause error) (view, error) {
 		f.Credential = c.keys[0].mark(c.key, c.credential)
 	}
 	jitter := c.jitter()
-	v, err := c.settle(ctx, v, func(e *entry) bool {
+	v, err := c.settle(ctx, v, func(e *entry, _ uint64) bool {
 		if e.Holder != c.self {
 			return false
 		}
@@ -224,7 +223,7 @@ func (c *call) fail(ctx context.Context, v view, cause error) (view, error) {
 
 // settle changes the entry for as long as the lease keeps others from asking, even if ctx has ended meanwhile; then it
 // tries once.
-func (c *call) settle(ctx context.Context, v view, f func(*entry) bool) (view, error) {
+func (c *call) settle(ctx context.Context, v view, f func(e *entry, revision uint64) bool) (view, error) {
 	left := max(v.entry.Lease.Sub(c.opts.Now()), maxWait)
 	lasting, cancel := context.WithTimeout(context.WithoutCancel(ctx), left)
 	defer cancel()

@@ -18,11 +18,13 @@ const minKeyText = 32
 // keyring holds the keys that shared tokens are sealed with: the first seals, all open.
 type keyring []sealingKey
 
-// sealingKey is what is made of one key's text, by HKDF with SHA-256 (RFC 5869).
+// sealingKey is what is made of one key's text, by HKDF with SHA-256 (RFC 5869). The keys themselves stand in its functions
+// only, since package fmt prints unexported fields as they are.
 type sealingKey struct {
-	id   string      // names the key beside what it has sealed, and tells nothing of it
-	aead cipher.AEAD // AES-256-GCM, a random nonce before each ciphertext
-	mac  []byte      // of marks
+	id     string // names the key beside what it has sealed, and tells nothing of it
+	seal   func(value, bound []byte) []byte
+	unseal func(blob, bound []byte) ([]byte, error)
+	mac    func(message []byte) []byte // HMAC-SHA256
 }
 
 // newKeyring says of every key that will not do what is wrong with it.
@@ -50,9 +52,19 @@ func newSealingKey(text Secret) sealingKey {
 	}
 	block, err := aes.NewCipher(derive("seal", 32))
 	must(err)
-	aead, err := cipher.NewGCMWithRandomNonce(block)
+	gcm, err := cipher.NewGCMWithRandomNonce(block)
 	must(err)
-	return sealingKey{id: hex.EncodeToString(derive("id", 4)), aead: aead, mac: derive("mark", sha256.Size)}
+	macKey := derive("mark", sha256.Size)
+	return sealingKey{
+		id:     hex.EncodeToString(derive("id", 4)),
+		seal:   func(value, bound []byte) []byte { return gcm.Seal(nil, nil, value, bound) },
+		unseal: func(blob, bound []byte) ([]byte, error) { return gcm.Open(nil, nil, blob, bound) },
+		mac: func(message []byte) []byte {
+			h := hmac.New(sha256.New, macKey)
+			_, _ = h.Write(message)
+			return h.Sum(nil)
+		},
+	}
 }
 
 // must panics on what can fail only by a mistake in this file, such as a size that AES does not have.
@@ -62,10 +74,10 @@ func must(err error) {
 	}
 }
 
-// seal puts the value into t, whose other fields are set.
-func (k *sealingKey) seal(entryKey string, t *sealed, value Secret) {
+// put puts the value into t, whose other fields are set.
+func (k *sealingKey) put(entryKey string, t *sealed, value Secret) {
 	t.Sealer = k.id
-	t.Blob = k.aead.Seal(nil, nil, []byte(value.Reveal()), t.bound(entryKey))
+	t.Blob = k.seal([]byte(value.Reveal()), t.bound(entryKey))
 }
 
 var errDamaged = errors.New("tokens: a shared token is damaged: it is taken for missing, and a new one will replace it")
@@ -78,7 +90,7 @@ func (ring keyring) open(entryKey string, t *sealed) (Secret, error) {
 			continue
 		}
 		found = true
-		if value, err := ring[i].aead.Open(nil, nil, t.Blob, t.bound(entryKey)); err == nil {
+		if value, err := ring[i].unseal(t.Blob, t.bound(entryKey)); err == nil {
 			return NewSecret(string(value)), nil
 		}
 	}
@@ -99,9 +111,8 @@ func (ring keyring) String() string {
 
 // mark stands for a credential without telling anything of it to who lacks the key.
 func (k *sealingKey) mark(entryKey string, credential Secret) string {
-	h := hmac.New(sha256.New, k.mac)
-	_, _ = fmt.Fprintf(h, "%q %s", entryKey, credential.Reveal())
-	return k.id + ":" + hex.EncodeToString(h.Sum(nil)[:16])
+	sum := k.mac(fmt.Appendf(nil, "%q %s", entryKey, credential.Reveal()))
+	return k.id + ":" + hex.EncodeToString(sum[:16])
 }
 
 // marks reports whether mark stands for the credential, or otherwise when the key that made it is not in the ring.

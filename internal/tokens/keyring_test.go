@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -32,7 +33,7 @@ var sealTime = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 func sealOne(ring keyring) sealed {
 	s := sealed{Generation: "G1", Issued: sealTime, Refresh: sealTime.Add(39 * time.Minute), Expires: sealTime.Add(time.Hour)}
-	ring[0].seal("entry", &s, NewSecret("the token"))
+	ring[0].put("entry", &s, NewSecret("the token"))
 	return s
 }
 
@@ -141,11 +142,19 @@ func TestKeyring_MarksOfCredentials(t *testing.T) {
 	}
 }
 
-func TestKeyring_ShowsNoKey(t *testing.T) {
-	ring := ringOf(t, textA)
-	for _, text := range []string{fmt.Sprint(ring), fmt.Sprintf("%v %+v", ring, ring)} {
-		if strings.Contains(text, "key-a") || !strings.Contains(text, ring[0].id) {
-			t.Errorf("printed as %s", text)
+func TestShared_ShowsNoKey(t *testing.T) {
+	s, err := NewShared(options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := call{Shared: s, keys: s.keys, credential: NewSecret("key-c")}
+	for _, v := range []any{s, s.keys, s.keys[0], c} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+			text := fmt.Sprintf(verb, v)
+			// No bytes at all, in whatever notation: texts, ids and addresses are not lists of numbers.
+			if strings.Contains(text, "key-") || regexp.MustCompile(`(\d+[ ,]+){16}|(0x\w\w?, ){8}|\b[0-9a-f]{40}`).MatchString(text) {
+				t.Errorf("%s prints %T as %s", verb, v, text)
+			}
 		}
 	}
 }

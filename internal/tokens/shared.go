@@ -58,7 +58,7 @@ type Shared struct {
 	self   string // names this process in leases
 	jitter func() float64
 
-	unanswered atomic.Bool // this process's last request was
+	unanswered atomic.Bool // whether this process's last request got no answer
 
 	mu     sync.Mutex // never held across a call
 	keys   keyring    // as they were last read
@@ -171,11 +171,13 @@ func (s *Shared) decode(data []byte, revision uint64) view {
 }
 
 // change writes what f makes of the entry until that meets nobody else's writing, and returns the entry as it then
-// stands. f returns false to leave it as it is.
-func (s *Shared) change(ctx context.Context, v view, f func(*entry) bool) (view, error) {
-	for f(&v.entry) {
+// stands. f returns false to leave it as it is; it replaces slices and does not write into them.
+func (s *Shared) change(ctx context.Context, v view, f func(e *entry, revision uint64) bool) (view, error) {
+	for f(&v.entry, v.revision) {
 		data, err := json.Marshal(&v.entry)
-		must(err)
+		if err != nil {
+			return v, fmt.Errorf("tokens: encode the fleet's entry: %w", err)
+		}
 		revision, ok, err := s.opts.Store.Put(ctx, s.key, data, v.revision)
 		if err != nil {
 			return v, err

@@ -165,7 +165,7 @@ func FuzzEntry(f *testing.F) {
 		f.Fatal(err)
 	}
 	token := sealed{Generation: "G1", Issued: sealTime, Refresh: sealTime.Add(time.Minute), Expires: sealTime.Add(time.Hour)}
-	s.keys[0].seal(s.key, &token, NewSecret("the token"))
+	s.keys[0].put(s.key, &token, NewSecret("the token"))
 	data, _ := json.Marshal(entry{Tokens: []sealed{token}, Holder: "x", Lease: sealTime, Outage: &failure{Status: 503, At: sealTime, Until: sealTime.Add(time.Minute)}, Refused: []failure{{}}})
 	f.Add(data)
 	f.Add([]byte(`{"tokens":[{"sealer":"` + s.keys[0].id + `","blob":"AA==","issued":"2026-11-23T12:00:00Z","expires":"2026-11-23T13:00:00Z"}]}`))
@@ -180,5 +180,8 @@ func FuzzEntry(f *testing.F) {
 		v.entry.refusal(sealTime, func(mark string) bool { return c.marks(mark, true) })
 		v.entry.note(failure{At: sealTime}, 0, 0, nil)
 		v.entry.add(token)
+		if _, err := json.Marshal(&v.entry); err != nil {
+			t.Errorf("cannot be written again: %v", err)
+		}
 	})
 }

@@ -29,8 +29,8 @@ type Token struct {
 
 // Request says why a token is asked for.
 type Request struct {
-	// Have is the generation that still serves and is due, "" when callers wait for a token.
-	Have string
+	// Renewal says that a token is there, still serves and is due. Otherwise somebody waits for one.
+	Renewal bool
 	// Rejected is the generation that a server refused with 401, "" when a token is merely due.
 	Rejected string
 	// Claims is the challenge that came with the refusal (JSON), to be passed to the issuer, "" when there was none.
