@@ -61,6 +61,8 @@ func line(d bus.Delivered) string {
 	mailbox := d.Mailbox
 	if address, ok := events.AddressOf(d.Mailbox); ok {
 		mailbox = address
+	} else if strings.HasPrefix(mailbox, events.TenantToken("")) {
+		mailbox = "(many mailboxes)"
 	}
 	return fmt.Sprintf("%s  #%d  %-32s  %s  %s\n", d.Time.UTC().Format(time.DateTime), d.Sequence, d.Type, mailbox, summary(d.Event))
 }

@@ -102,6 +102,19 @@ func (x *tenant) counts() (denied, restored, singleDenied, singleRestored int) {
 	return len(d), len(r), len(sd), len(sr)
 }
 
+// restored waits for the event that the tenant's access is back.
+func (x *tenant) restored(patience time.Duration) []bus.Delivered {
+	x.T.Helper()
+	for range patience / time.Second {
+		if r, _ := x.of(events.TypeAccessRestored); len(r) > 0 {
+			return r
+		}
+		time.Sleep(time.Second)
+	}
+	x.T.Fatalf("access is not told to be back within %v", patience)
+	return nil
+}
+
 // calls counts the calls to Exchange while f runs.
 func (x *tenant) calls(f func()) int {
 	before := x.Sim.Faults().Counters().Calls

@@ -3,10 +3,11 @@
 // One job goes through these steps, and any process may die between any two of them:
 //
 //	take a token → acquire the record (run.go) → publish what a predecessor committed
+//	→ go through the gate to the server, or be held (gate.go, breaker.go)
 //	→ read what changed (pull.go, listing.go, roll.go) → commit it with the new cursor → publish it
 //	→ release the record → store the schedule of the next token → acknowledge the token
 //
-// What a failure leads to is decided in package jobs and carried out in outcome.go.
+// What a failure leads to is decided in package jobs and carried out in outcome.go and refusal.go.
 package worker
 
 import (
