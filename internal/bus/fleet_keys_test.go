@@ -66,7 +66,7 @@ func TestFleet_DifferentKeys(t *testing.T) {
 				for i, p := range f.all {
 					p.setKeys(fmt.Sprintf("key %d canary 0123456789abcdefghijklmnop", i%groups))
 				}
-				const long = 8 * time.Hour
+				const long = 5 * time.Hour
 				if failed := f.work(long); failed > 0 {
 					t.Errorf("%d times no token", failed)
 				}

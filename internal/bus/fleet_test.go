@@ -160,7 +160,7 @@ const keyA, keyB = "key-a canary 0123456789abcdefghijklmnop", "key-b canary 0123
 func inFleet(t *testing.T, n int, f func(*fleet)) {
 	t.Helper()
 	if testing.Short() {
-		n = min(n, 16)
+		n = min(n, 8)
 	}
 	testenv.Bubble(t, func(t *testing.T) {
 		fl := &fleet{t: t, link: &link{t: t, dir: t.TempDir()}, issuer: &issuer{latency: time.Second, life: time.Hour}}
@@ -171,6 +171,10 @@ func inFleet(t *testing.T, n int, f func(*fleet)) {
 			fl.start(fmt.Sprint("p", i), keyA)
 		}
 		f(fl)
+		for _, p := range fl.all {
+			p.die()
+		}
+		time.Sleep(time.Minute) // what still was under way ends
 	})
 }
 
@@ -280,13 +284,13 @@ func (f *fleet) get() (generations map[string]int, failed int) {
 	return generations, failed
 }
 
-// work lets all processes use their token every ten seconds, or half minute in hours, for a while, and returns how
+// work lets all processes use their token every ten seconds, or every minute in hours, for a while, and returns how
 // often there was none.
 func (f *fleet) work(d time.Duration) (failed int) {
 	f.t.Helper()
 	step := 10 * time.Second
-	if d > time.Hour {
-		step = 30 * time.Second
+	if d >= 2*time.Hour {
+		step = time.Minute
 	}
 	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(step) {
 		_, n := f.get()

@@ -47,7 +47,10 @@ func TestFleet_OldTokenServesThroughAnOutage(t *testing.T) {
 		f.issuer.fails(always(&tokens.Error{Status: 503}))
 		f.work(2 * time.Hour)
 		calls := f.issuer.asked()[n+1:]
-		if d := calls[1].at.Sub(calls[0].at); len(calls) < 10 || d > 45*time.Second {
+		if len(calls) < 10 {
+			t.Fatalf("%d requests in the next outage", len(calls))
+		}
+		if d := calls[1].at.Sub(calls[0].at); d > 100*time.Second {
 			t.Errorf("the next outage begins with a pause of %v", d)
 		}
 	})
@@ -165,7 +168,7 @@ func TestFleet_ACorrectedSecretEndsTheWaiting(t *testing.T) {
 func TestFleet_ARefusalOfAnUnknownKey(t *testing.T) {
 	inFleet(t, 16, func(f *fleet) {
 		f.secretMustBe("secret two")
-		for _, p := range f.all[:8] {
+		for _, p := range f.all[:len(f.all)/2] {
 			p.setKeys(keyB)
 		}
 		f.work(time.Hour)
@@ -179,7 +182,7 @@ func TestFleet_ARefusalOfAnUnknownKey(t *testing.T) {
 func TestFleet_TwoWrongSecrets(t *testing.T) {
 	inFleet(t, 16, func(f *fleet) {
 		f.secretMustBe("secret two")
-		for _, p := range f.all[:8] {
+		for _, p := range f.all[:len(f.all)/2] {
 			p.setSecret("secret three")
 		}
 		f.work(time.Hour)
@@ -203,7 +206,7 @@ func TestFleet_ThrottlingHoldsForEveryCredential(t *testing.T) {
 
 // TestFleet_AHostThatDoesNotReachTheIssuer lets another be first, which perhaps does.
 func TestFleet_AHostThatDoesNotReachTheIssuer(t *testing.T) {
-	for range 12 {
+	for range 8 {
 		inFleet(t, 2, func(f *fleet) {
 			f.issuer.fails(func(name string, _ tokens.Request) error {
 				if name == "p1" {

@@ -18,6 +18,8 @@ const (
 	maxRetryAfter = 2 * time.Hour
 	// requestTimeout bounds one call of the Source: time for the lease of a process that died to run out, then to ask.
 	requestTimeout = 90 * time.Second
+	// closeTimeout bounds how long Close waits for a call that does not heed its context.
+	closeTimeout = 5 * time.Second
 	// forceInterval lies between two forced refreshes. A server that rejects every token would otherwise cause one
 	// token request for each of its answers; Entra locks out such clients (AADSTS50196).
 	forceInterval = 10 * time.Minute
@@ -134,8 +136,23 @@ func (c *Cache) settleForce(f *flight, now time.Time) {
 	}
 }
 
-// Close ends the call under way. Later calls of the Source do not happen; a token that is there goes on being given.
-func (c *Cache) Close() { c.end() }
+// Close ends the call under way, and waits for it to end: a [Shared] gives its lease back, so the store should be closed
+// later. Later calls of the Source do not happen; a token that is there goes on being given.
+func (c *Cache) Close() {
+	c.end()
+	c.mu.Lock()
+	f := c.flight
+	c.mu.Unlock()
+	if f == nil {
+		return
+	}
+	t := time.NewTimer(closeTimeout)
+	defer t.Stop()
+	select {
+	case <-f.done:
+	case <-t.C:
+	}
+}
 
 // mayAsk reports whether a call of the Source may begin now. The caller holds mu.
 func (c *Cache) mayAsk(now time.Time) bool {

@@ -256,6 +256,25 @@ func TestCache_Close(t *testing.T) {
 	})
 }
 
+func TestCache_CloseWaitsForTheCallToEnd(t *testing.T) {
+	for takes, want := range map[time.Duration]time.Duration{3 * time.Second: 3 * time.Second, time.Hour: closeTimeout} {
+		synctest.Test(t, func(t *testing.T) {
+			c := NewCache(func(ctx context.Context, _ Request) (Token, error) {
+				<-ctx.Done()
+				time.Sleep(takes)
+				return Token{}, ctx.Err()
+			})
+			go func() { _, _ = c.Get(t.Context()) }()
+			synctest.Wait()
+			start := time.Now()
+			if c.Close(); time.Since(start) != want {
+				t.Errorf("a call that ends after %v was waited for %v, want %v", takes, time.Since(start), want)
+			}
+			time.Sleep(takes)
+		})
+	}
+}
+
 func TestCache_RefusesNonsense(t *testing.T) {
 	tests := map[string]Token{
 		"no token":        {Expires: time.Now().Add(time.Hour)},
