@@ -198,8 +198,8 @@ func (f *fleet) start(name string, keys ...string) *process {
 	return p
 }
 
-// reset gives the process a source, and nothing in its memory.
-func (p *process) reset(f *fleet, source tokens.Source) {
+// reset gives the process a source, and nothing in its memory. Its requests are as change makes them.
+func (p *process) reset(f *fleet, source tokens.Source, change ...func(*tokens.Request)) {
 	f.t.Helper()
 	shared, err := tokens.NewShared(tokens.SharedOptions{
 		Source: source, Identity: tokens.Identity{Kind: "secret", ClientID: "canary-app"},
@@ -207,7 +207,12 @@ func (p *process) reset(f *fleet, source tokens.Source) {
 		Keys: p.ring, Credential: p.credential, Warn: p.warn,
 	})
 	must(f.t, err)
-	p.cache = tokens.NewCache(shared.Token)
+	p.cache = tokens.NewCache(func(ctx context.Context, r tokens.Request) (tokens.Token, error) {
+		for _, c := range change {
+			c(&r)
+		}
+		return shared.Token(ctx, r)
+	})
 }
 
 // die ends the process without a word to anybody.

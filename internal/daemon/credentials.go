@@ -1,9 +1,11 @@
 package daemon
 
 import (
+	"context"
 	"crypto"
 	"crypto/x509"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"roomsync/internal/config"
@@ -31,6 +33,8 @@ type surroundings struct {
 	warn  func(error)
 	store tokens.Store // where the fleet's tokens are
 	now   func() time.Time
+	// doubt is what the first token must stand up to: that of a changed sign-in must not be one that the old one got.
+	doubt tokens.Request
 }
 
 // credentials are what requests to Exchange are signed in with, in any of the six ways.
@@ -70,7 +74,22 @@ func (x surroundings) shared(c config.Exchange, i *Issuer) (tokens.Source, error
 	if err != nil {
 		return nil, err
 	}
-	return s.Token, nil
+	return doubting(s.Token, x.doubt), nil
+}
+
+// doubting makes every request until the first success one of d.
+func doubting(source tokens.Source, d tokens.Request) tokens.Source {
+	var sure atomic.Bool
+	return func(ctx context.Context, r tokens.Request) (tokens.Token, error) {
+		if !sure.Load() {
+			r.Prove, r.Fresh = d.Prove, d.Fresh
+		}
+		t, err := source(ctx, r)
+		if err == nil {
+			sure.Store(true)
+		}
+		return t, err
+	}
 }
 
 // Calendar makes the client for Exchange with the configured way to sign in. It sends nothing yet, and shares no token.

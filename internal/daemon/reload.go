@@ -15,6 +15,7 @@ import (
 	"roomsync/internal/calsync"
 	"roomsync/internal/config"
 	"roomsync/internal/ews"
+	"roomsync/internal/tokens"
 )
 
 // How a changed configuration is noticed: by reading its files, which are few and small. Notifications of the file
@@ -54,6 +55,12 @@ func (x surroundings) open(c config.Worker) (*access, error) {
 	return &access{client, prove, closeIt}, nil
 }
 
+// reopen is open for a sign-in that has changed, or at whose issuer something was put right.
+func (x surroundings) reopen(c config.Worker, asked bool) (*access, error) {
+	x.doubt = tokens.Request{Prove: true, Fresh: asked}
+	return x.open(c)
+}
+
 // apply gets what a request to Exchange would be authenticated with, without sending one.
 func apply(ctx context.Context, c config.Exchange, creds ews.Credentials) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, c.EWSURL, http.NoBody)
@@ -75,7 +82,7 @@ func reloading(c config.Worker, log zerolog.Logger, x surroundings, crew *crew, 
 		return cal, cal.close, nil
 	}
 	look := func() *look { return lookAt(c.Files(), c.CertDir) }
-	r := &reloader{log: log, look: look, again: c.Again, open: x.open, cal: cal, relieve: crew.relieve, present: c}
+	r := &reloader{log: log, look: look, again: c.Again, open: x.reopen, cal: cal, relieve: crew.relieve, present: c}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -111,7 +118,7 @@ type reloader struct {
 	log   zerolog.Logger
 	look  func() *look
 	again func() (config.Worker, error)
-	open  func(config.Worker) (*access, error)
+	open  func(c config.Worker, asked bool) (*access, error)
 	cal   *swapping
 	// relieve has another worker take over, since what Exchange says means something else to whom it is said now; swap
 	// is called in between. It returns false when ctx ended before.
@@ -209,7 +216,7 @@ func (r *reloader) reread(asked bool) {
 	}
 	switch {
 	case len(live) > 0 || asked:
-		r.prepare(later, live)
+		r.prepare(later, live, asked)
 	case troubled:
 		r.log.Info().Msg("the configuration is again as it was")
 		fallthrough
@@ -218,8 +225,8 @@ func (r *reloader) reread(asked bool) {
 	}
 }
 
-func (r *reloader) prepare(later config.Worker, changed []string) {
-	a, err := r.open(later)
+func (r *reloader) prepare(later config.Worker, changed []string, asked bool) {
+	a, err := r.open(later, asked)
 	if err != nil {
 		r.warn("the configuration has changed, but its sign-in cannot be used; the one before stays in force", err)
 		return

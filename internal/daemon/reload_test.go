@@ -108,7 +108,7 @@ func (s *shop) look() *look {
 }
 
 // open makes an access whose reader is named after what it signs in with.
-func (s *shop) open(c config.Worker) (*access, error) {
+func (s *shop) open(c config.Worker, _ bool) (*access, error) {
 	certificate, _ := s.read("cert")
 	if c.Auth == config.AuthCertificate && len(certificate) == 0 {
 		return nil, errors.New("there is no certificate")
@@ -156,7 +156,7 @@ func inShop(t *testing.T, flags string, f func(s *shop)) {
 		if err := config.Load(strings.Fields("--rooms-config rooms "+flags), s.env(), &c); err != nil {
 			t.Fatal(err)
 		}
-		first, err := s.open(c)
+		first, err := s.open(c, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -376,7 +376,7 @@ func TestReload_ChangedBeforeTheFirstLook(t *testing.T) {
 		if err := config.Load([]string{"--rooms-config=rooms"}, s.env(), &c); err != nil {
 			t.Fatal(err)
 		}
-		first, err := s.open(c)
+		first, err := s.open(c, false)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -22,6 +22,11 @@ const maxWait = 5 * time.Second
 
 // run looks at the entry until it has a token, has got one, or knows why there is none.
 func (c *call) run(ctx context.Context) (Token, error) {
+	if c.request.Prove {
+		if err := c.readCredential(); err != nil {
+			return Token{}, err
+		}
+	}
 	v, err := c.read(ctx)
 	for err == nil {
 		now := c.opts.Now()
@@ -61,8 +66,14 @@ func (c *call) newest(e *entry, now time.Time) (best *sealed, value Secret) {
 
 // serves reports whether t is what the caller needs. One that is due does for those who wait for a token, but renews none.
 func (c *call) serves(t *sealed, now time.Time) bool {
-	return t.Generation != c.request.Rejected && (!c.request.Renewal || now.Before(t.Refresh))
+	r := c.request
+	return t.Generation != r.Rejected && (!r.Renewal || now.Before(t.Refresh)) &&
+		(!r.Prove || t.Mark != "" && c.marks(t.Mark, false)) && (!r.Fresh || now.Sub(t.Issued) < anew)
 }
+
+// anew is how recent what happened must be to count for [Request.Fresh]: a whole fleet is told of a change at once, and
+// one of its processes asks for all.
+const anew = time.Minute
 
 // hand converts a token of the store's clock to one of this process's. One that is due is soon asked for again, when
 // it serves already.
@@ -96,18 +107,18 @@ func (c *call) wait(ctx context.Context, v view, now time.Time) (view, error) {
 // ask takes the lease and asks the issuer, unless the fleet has to wait. Without a token and an error the entry has
 // to be looked at again: another process took the lease, or the issuer did not give a token.
 func (c *call) ask(ctx context.Context, v view, now time.Time) (Token, view, error) {
-	var err error
-	if c.credential, err = c.opts.Credential(); err != nil {
-		return Token{}, v, &Error{Err: err, Hint: "what to sign in with cannot be read", RetryAfter: c.pace(firstRetry), paced: true}
+	if err := c.readCredential(); err != nil {
+		return Token{}, v, err
 	}
-	if why, left := v.entry.refusal(now.Add(-c.modesty()), func(mark string) bool { return c.marks(mark, true) }); left > 0 {
+	why, left := v.entry.refusal(now.Add(-c.modesty()), func(mark string) bool { return c.marks(mark, true) })
+	if left > 0 && !(c.request.Fresh && now.Sub(why.At) >= anew) {
 		return Token{}, v, c.refused(why, left)
 	}
 	if c.failed != nil { // and could not be noted, the lease being lost
 		return Token{}, v, c.refused(failure{}, firstRetry)
 	}
 	looked := v.revision
-	v, err = c.change(ctx, v, func(e *entry, revision uint64) bool {
+	v, err := c.change(ctx, v, func(e *entry, revision uint64) bool {
 		if revision != looked { // what was decided on has changed
 			return false
 		}
@@ -123,6 +134,14 @@ func (c *call) ask(ctx context.Context, v view, now time.Time) (Token, view, err
 	}
 	v, err = c.fail(ctx, v, err)
 	return Token{}, v, err
+}
+
+// readCredential reads what the Source would sign in with now.
+func (c *call) readCredential() (err error) {
+	if c.credential, err = c.opts.Credential(); err != nil {
+		return &Error{Err: err, Hint: "what to sign in with cannot be read", RetryAfter: c.pace(firstRetry), paced: true}
+	}
+	return nil
 }
 
 func (c *call) marks(mark string, otherwise bool) bool {
@@ -170,6 +189,7 @@ func (c *call) publish(ctx context.Context, v view, t Token) Token {
 	fresh := sealed{
 		Generation: rand.Text(), Issued: now,
 		Refresh: now.Add(due(t, local).Sub(local)), Expires: now.Add(t.Expires.Sub(local)),
+		Mark: c.keys[0].mark(c.key, c.credential),
 	}
 	c.keys[0].put(c.key, &fresh, t.Value)
 	_, err := c.settle(ctx, v, func(e *entry, _ uint64) bool {

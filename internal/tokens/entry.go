@@ -33,6 +33,8 @@ type sealed struct {
 	Refresh    time.Time `json:"refresh"` // due from then on
 	Expires    time.Time `json:"expires"`
 	Blob       []byte    `json:"blob"`
+	// Mark is that of the credential which got it, "" where that is not known.
+	Mark string `json:"mark,omitempty"`
 }
 
 // failure is what came of a request, as facts.

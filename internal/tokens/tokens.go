@@ -33,6 +33,11 @@ type Request struct {
 	Renewal bool
 	// Rejected is the generation that a server refused with 401, "" when a token is merely due.
 	Rejected string
+	// Prove says that the credential is new to this process: only a token that it got will do.
+	Prove bool
+	// Fresh says that somebody has put something right at the issuer's: neither a token nor a refusal of more than a
+	// minute ago counts.
+	Fresh bool
 	// Claims is the challenge that came with the refusal (JSON), to be passed to the issuer, "" when there was none.
 	Claims string
 }
