@@ -178,8 +178,8 @@ func TestFleet_ARejectedTokenIsReplacedOnce(t *testing.T) {
 		if f.one() == bad {
 			t.Error("the rejected token is in use")
 		}
-		if calls := f.issuer.asked(); calls[1].rejected != bad {
-			t.Errorf("the issuer is told that %q was rejected, want %q", calls[1].rejected, bad)
+		if call := f.issuer.asked()[1]; call.rejected != bad || call.claims != "challenge" {
+			t.Errorf("the issuer is told that %q was rejected with %q, want %q", call.rejected, call.claims, bad)
 		}
 	})
 }

@@ -26,6 +26,7 @@ type issuance struct {
 	at       time.Time
 	process  string
 	rejected string
+	claims   string
 }
 
 func (i *issuer) fails(answer func(process string, r tokens.Request) error) {
@@ -70,7 +71,7 @@ func (i *issuer) source(process string) tokens.Source {
 func (i *issuer) begin(process string, r tokens.Request) (n int, err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.calls = append(i.calls, issuance{time.Now(), process, r.Rejected})
+	i.calls = append(i.calls, issuance{time.Now(), process, r.Rejected, r.Claims})
 	i.busy++
 	i.most = max(i.most, i.busy)
 	if i.answer != nil {
