@@ -96,7 +96,7 @@ func (b *basicTransport) try(r, q *http.Request, password string) (*http.Respons
 			return nil, notOffered("Basic", all, "use --auth ntlm, or switch Basic authentication on for the virtual directory /EWS")
 		}
 	}
-	if barred := leave(outcomeOf(resp.StatusCode)); barred != nil {
+	if barred := leave(outcomeOf(resp)); barred != nil {
 		drain(resp)
 		return nil, barred
 	}

@@ -3,6 +3,7 @@ package signin
 import (
 	"context"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -24,15 +25,18 @@ const (
 	refused
 )
 
-// outcomeOf judges an answer to a request with credentials. What a gateway answers says nothing about them.
-func outcomeOf(status int) outcome {
-	switch status {
-	case http.StatusUnauthorized:
+// outcomeOf judges an answer to a request with credentials. Only one that shows Exchange itself at work proves a
+// password: a result, or a SOAP Fault. A redirect, an error page or a refusal may be a proxy's, which has not looked at
+// it, and a wrong password taken for proven would be tried by everybody at once.
+func outcomeOf(resp *http.Response) outcome {
+	xml := strings.Contains(strings.ToLower(resp.Header.Get("Content-Type")), "xml")
+	switch code := resp.StatusCode; {
+	case code == http.StatusUnauthorized:
 		return refused
-	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusProxyAuthRequired:
-		return unknown
+	case code == http.StatusOK, code == http.StatusInternalServerError && xml:
+		return accepted
 	}
-	return accepted
+	return unknown
 }
 
 // guard decides who may try a password.

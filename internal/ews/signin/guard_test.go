@@ -3,6 +3,7 @@ package signin
 import (
 	"context"
 	"errors"
+	"net/http"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -132,9 +133,17 @@ func TestGuard_WaitingEnds(t *testing.T) {
 var errNotMine = errors.New("out of time")
 
 func TestOutcomeOf(t *testing.T) {
-	for status, want := range map[int]outcome{200: accepted, 401: refused, 403: accepted, 404: accepted, 500: accepted, 407: unknown, 429: unknown, 502: unknown, 503: unknown, 504: unknown} {
-		if got := outcomeOf(status); got != want {
-			t.Errorf("%d: %d", status, got)
+	const soap, page = "text/xml; charset=utf-8", "text/html"
+	for _, c := range []struct {
+		status int
+		kind   string
+		want   outcome
+	}{
+		{200, soap, accepted}, {500, soap, accepted}, {401, "", refused}, {500, page, unknown}, {302, page, unknown}, {403, "", unknown},
+		{404, page, unknown}, {407, "", unknown}, {429, "", unknown}, {502, page, unknown}, {503, "", unknown}, {504, "", unknown},
+	} {
+		if got := outcomeOf(&http.Response{StatusCode: c.status, Header: http.Header{"Content-Type": {c.kind}}}); got != c.want {
+			t.Errorf("%d %s: %d, want %d", c.status, c.kind, got, c.want)
 		}
 	}
 }

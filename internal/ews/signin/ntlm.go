@@ -150,7 +150,7 @@ func (c call) handshake(l *line, password string) (*http.Response, outcome, erro
 	if err != nil {
 		return nil, unknown, err
 	}
-	o := outcomeOf(resp.StatusCode)
+	o := outcomeOf(resp)
 	l.signed = o != refused && resp.Header.Get("Persistent-Auth") != "false"
 	return resp, o, nil
 }
