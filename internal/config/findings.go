@@ -52,7 +52,10 @@ func (e *Exchange) find(s *settings) {
 	if e.AllowInsecure {
 		s.warn(s.from("allow-insecure"), "permits plain http to other hosts: credentials can be read on the way")
 	}
-	if entra && !e.tokenKeys.given() {
+	if e.Auth == AuthDelegated && !e.tokenKeys.given() {
+		s.warn(s.from("token-key-file"), "without it each worker signs in by itself, and a password that turns wrong is tried once by each: more workers than "+
+			"the tenant's lock-out threshold (10 by default) lock the account. Give all workers the same file of keys")
+	} else if entra && !e.tokenKeys.given() {
 		s.note(s.from("token-key-file"), "without it each worker asks Entra for tokens of its own; that is fine for some ten of them")
 	}
 	e.unused(s)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -105,36 +104,28 @@ func checkMailbox(ctx context.Context, s *Step, c config.Exchange, client *ews.C
 	case ctx.Err() != nil:
 		s.Said, s.Do = fmt.Sprintf("Exchange gave no answer within %v", checkTimeout), "see whether this host reaches --ews-url; a proxy or firewall may stand in between"
 	case errors.As(err, &f):
-		s.Said, s.Do = f.Error(), advice(c, f)
+		s.Said, s.Do = f.Error(), advice(c, f, mailbox)
 	default:
 		s.Said = err.Error()
 	}
 }
 
-// advice says what to do about a refusal. The classes are those by which workers decide.
-func advice(c config.Exchange, f *calsync.Fault) string {
-	v := jobs.Judge(jobs.Fact{Operation: f.Operation, Kind: string(f.Kind), Code: f.Code, Inner: f.Inner, Status: f.Status, BackOff: f.BackOff, Diagnostics: f.Diagnostics, Policy: f.Policy})
-	password := c.Auth == config.AuthBasic || c.Auth == config.AuthNTLM
-	switch {
-	case f.Status == http.StatusUnauthorized && password:
-		return "the server refuses the service user: check the user and password, and that the server offers this way to sign in to EWS (" + c.Auth + ")"
-	case v.Class == jobs.Denied && v.Scope == jobs.ScopeCredential:
-		return "the app lacks the permission: grant full_access_as_app and the administrator's consent (API permissions in Entra), or the role Application EWS.AccessAsApp"
-	case v.Class == jobs.Denied && !c.Impersonation, f.Code == "ErrorFolderNotFound" && !c.Impersonation:
-		return "the service user has no right on this calendar: Add-MailboxFolderPermission … -AccessRights Editor on Calendar, Deleted Items and Drafts"
-	case v.Class == jobs.Denied && password:
-		return "the service user may not impersonate this mailbox: check the role ApplicationImpersonation and its scope"
-	case v.Class == jobs.Denied:
-		return "check Test-ApplicationAccessPolicy for this mailbox, Get-CASMailbox (EwsEnabled), Get-OrganizationConfig (EwsEnabled, EwsAllowedAppIDs) and the license; changes there take 1-24 hours"
+// advice says what to do about a refusal, as the events of workers do. Nobody waits here to see whether a 401 passes.
+func advice(c config.Exchange, f *calsync.Fault, mailbox string) string {
+	id := Identity(c)
+	v := jobs.Judge(jobs.Fact{
+		Operation: f.Operation, Kind: string(f.Kind), Code: f.Code, Inner: f.Inner, Status: f.Status, BackOff: f.BackOff,
+		Diagnostics: f.Diagnostics, Policy: f.Policy, Claims: f.Claims != "", Delegate: id.Delegate,
+	}).After(0, time.Hour)
+	if v.Reason != "" {
+		return jobs.Advice(v.Reason, id, mailbox)
 	}
 	return advices[v.Class]
 }
 
 var advices = map[jobs.Class]string{
-	jobs.Throttled:   "Exchange asks for patience: try again in a minute",
-	jobs.Transient:   "Exchange or the way to it has trouble of its own: try again; see whether this host reaches --ews-url",
-	jobs.Blocked:     "no such mailbox, or it is disabled: check the address, which must be the primary one",
-	jobs.Credentials: "Exchange refuses the sign-in: check the credentials",
-	jobs.Config:      "check --ews-url, and whether its certificate is trusted here (SSL_CERT_FILE)",
-	jobs.Bug:         "Exchange says that the request is wrong: report it, with the log of this command",
+	jobs.Throttled: "Exchange asks for patience: try again in a minute",
+	jobs.Transient: "Exchange or the way to it has trouble of its own: try again; see whether this host reaches --ews-url",
+	jobs.Config:    "check --ews-url, and whether its certificate is trusted here (SSL_CERT_FILE)",
+	jobs.Bug:       "Exchange says that the request is wrong: report it, with the log of this command",
 }

@@ -111,8 +111,8 @@ var advice = map[string]map[kind]string{
 		whoever:  "Exchange refuses access to this mailbox: " + imperson,
 	},
 	events.RefusedPasswordExpired: {
-		onPremises: "the service user's password has expired: Set-ADAccountPassword SERVICEUSER, replace the password file and start the workers anew",
-		whoever:    "the service user's password has expired: set a new one in Entra, replace the password file and start the workers anew",
+		onPremises: "the service user's password has expired: Set-ADAccountPassword SERVICEUSER, and replace it in the password file or RoomsAppSettings.config",
+		whoever:    "the service user's password has expired: set a new one in Entra, and replace it in the password file or RoomsAppSettings.config",
 	},
 	events.RefusedUserLocked: {
 		onPremises: "the service user is locked or blocked: Unlock-ADAccount SERVICEUSER, and find out who uses a wrong password",
