@@ -45,8 +45,9 @@ func (b *before) Rights(ctx context.Context, t calsync.Target) (calsync.Rights, 
 // office is a world whose worker is a delegate in alice's calendar; on is asked before each of its requests.
 type office struct {
 	*testenv.Env
-	ch <-chan bus.Delivered
-	on func(method string)
+	ch    <-chan bus.Delivered
+	on    func(method string)
+	items []*store.Item // in the calendar before the first synchronization
 }
 
 func delegate(t *testing.T, f func(o *office)) {
@@ -55,12 +56,16 @@ func delegate(t *testing.T, f func(o *office)) {
 		e := testenv.Start(t, testenv.Options{Sim: exchangesim.Options{Mailboxes: 2, Items: -1}})
 		o := &office{Env: e, ch: e.Events(events.MailboxToken(alice)), on: func(string) {}}
 		o.grant(store.Reviewer)
+		o.items = o.created(3)
 		e.Dispatcher()
 		e.Worker("w1", func(w *worker.Options) {
 			w.Delegate = true
 			w.Calendar = &before{Reader: e.Delegate(), f: func(method string) { o.on(method) }}
 		})
 		e.Want(alice)
+		if told := synced(e, o.ch); len(told) != len(o.items) {
+			t.Fatalf("told %+v", told)
+		}
 		f(o)
 	})
 }
@@ -124,17 +129,15 @@ func (o *office) created(n int) []*store.Item {
 // meanwhile is told when they are back.
 func TestDelegate_RightsTakenAway(t *testing.T) {
 	delegate(t, func(o *office) {
-		items := o.created(3)
-		synced(o.Env, o.ch)
 		o.grant(store.NoAccess)
 		o.denied()
 		m := o.Sim.Company().Mailbox(alice)
-		testenv.Must(o.T, m.Delete(store.Actor{}, items[0].ID, "", store.HardDelete))
+		testenv.Must(o.T, m.Delete(store.Actor{}, o.items[0].ID, "", store.HardDelete))
 		made := o.created(1)[0]
 		o.Quiet(o.ch, 3*time.Hour)
 		o.grant(store.Reviewer)
 		got := o.told(2)
-		if got[items[0].ID].Kind != events.KindDeleted || got[made.ID].Kind != events.KindCreated {
+		if got[o.items[0].ID].Kind != events.KindDeleted || got[made.ID].Kind != events.KindCreated {
 			o.T.Errorf("told %+v", got)
 		}
 		o.restored()
@@ -157,13 +160,11 @@ func TestDelegate_RightsTakenAwayInMidRun(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			delegate(t, func(o *office) {
-				items := o.created(3)
-				synced(o.Env, o.ch)
 				m := o.Sim.Company().Mailbox(alice)
 				o.once(c.before, func() { o.grant(store.NoAccess) })
 				if c.resync {
 					m.InvalidateSyncStates()
-					testenv.Must(o.T, m.Delete(store.Actor{}, items[0].ID, "", store.HardDelete))
+					testenv.Must(o.T, m.Delete(store.Actor{}, o.items[0].ID, "", store.HardDelete))
 				}
 				made := o.created(2)
 				o.denied()
@@ -171,7 +172,7 @@ func TestDelegate_RightsTakenAwayInMidRun(t *testing.T) {
 				o.grant(store.Reviewer)
 				want := map[string]string{made[0].ID: events.KindCreated, made[1].ID: events.KindCreated}
 				if c.resync {
-					want[items[0].ID] = events.KindDeleted
+					want[o.items[0].ID] = events.KindDeleted
 				}
 				got := o.told(len(want))
 				for id, kind := range want {
@@ -215,7 +216,6 @@ func TestDelegate_ItemThatCameAndWent(t *testing.T) {
 // batch at it.
 func TestDelegate_PrivateItem(t *testing.T) {
 	delegate(t, func(o *office) {
-		synced(o.Env, o.ch)
 		items := o.created(4)
 		_, err := o.Sim.Faults().Add(faults.Rule{Fault: "E16", Mailbox: alice, Operation: "GetItem",
 			Item: &faults.Item{ID: items[1].ID, Rest: "ErrorBatchProcessingStopped"}, Then: []faults.Then{{Code: "ErrorAccessDenied"}}})
