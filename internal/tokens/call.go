@@ -100,7 +100,7 @@ func (c *call) wait(ctx context.Context, v view, now time.Time) (view, error) {
 func (c *call) ask(ctx context.Context, v view, now time.Time) (Token, view, error) {
 	var err error
 	if c.credential, err = c.opts.Credential(); err != nil {
-		return Token{}, v, &Error{Err: err, Hint: "what to sign in with cannot be read", RetryAfter: c.pace(firstRetry), paced: true}
+		return Token{}, v, &Error{Unusable: true, Err: err, Hint: "what to sign in with cannot be read", RetryAfter: c.pace(firstRetry), paced: true}
 	}
 	if why, left := v.entry.refusal(now.Add(-c.modesty()), func(mark string) bool { return c.marks(mark, true) }); left > 0 {
 		return Token{}, v, c.refused(why, left)
@@ -194,7 +194,8 @@ func (c *call) publish(ctx context.Context, v view, t Token) Token {
 	return given
 }
 
-// fail shares what came of a request instead of a token. A process that is being stopped only gives the lease back.
+// fail shares what came of a request instead of a token. A process that is being stopped, or has nothing to sign in with,
+// only gives the lease back.
 func (c *call) fail(ctx context.Context, v view, cause error) (view, error) {
 	stopped := errors.Is(ctx.Err(), context.Canceled)
 	c.failed = asError(cause)
@@ -208,7 +209,7 @@ func (c *call) fail(ctx context.Context, v view, cause error) (view, error) {
 			return false
 		}
 		e.Holder, e.Lease = "", time.Time{}
-		if !stopped {
+		if !stopped && !c.failed.Unusable {
 			e.note(f, c.failed.RetryAfter, jitter, func(mark string) bool { return c.marks(mark, false) })
 		}
 		return true

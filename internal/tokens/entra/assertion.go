@@ -56,7 +56,7 @@ func (a *asserting) acquire(ctx context.Context, claims string) (public.AuthResu
 func (a *asserting) certificate() (*x509.Certificate, crypto.Signer, error) {
 	cert, key, err := a.opts.Certificate()
 	if err != nil {
-		return nil, nil, &tokens.Error{Err: err}
+		return nil, nil, &tokens.Error{Unusable: true, Err: err}
 	}
 	return cert, key, nil
 }
@@ -67,7 +67,7 @@ func (a *asserting) federated() (string, error) {
 		err = errEmptySecret
 	}
 	if err != nil {
-		return "", &tokens.Error{Err: err}
+		return "", &tokens.Error{Unusable: true, Err: err}
 	}
 	return token.Reveal(), nil
 }
@@ -83,7 +83,7 @@ func (a *asserting) signed(audience string) (string, error) {
 	}
 	assertion, err := sign(cert, key, a.opts.ClientID, audience, time.Now())
 	if err != nil {
-		return "", &tokens.Error{Err: err}
+		return "", &tokens.Error{Unusable: true, Err: err}
 	}
 	return assertion, nil
 }
