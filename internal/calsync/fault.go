@@ -50,8 +50,12 @@ const (
 	FaultMalformed FaultKind = "malformed" // an answer that is not what the protocol allows
 	FaultOversize  FaultKind = "oversize"  // an answer larger than we accept
 	FaultRights    FaultKind = "rights"    // an answer that says we may not read: a success that is a refusal
-	FaultToken     FaultKind = "token"     // no access token to be had; Code is the OAuth error field
+	FaultToken     FaultKind = "token"     // no access token to be had; Code is the OAuth error field or CodeUnusable
 )
+
+// CodeUnusable is the code of a FaultToken for which nobody was asked: what we sign in with is not there, has expired or
+// does not work.
+const CodeUnusable = "credential-unusable"
 
 // Error names the operation, the code and the status; it never holds the server's text.
 func (f *Fault) Error() string {

@@ -212,7 +212,7 @@ func credentialOf(auth string) credential {
 }
 
 func (e *Exchange) checkCertificate(s *settings) {
-	if !s.given("cert-thumbprint") {
+	if !s.given("cert-thumbprint") && e.CertDir == "" { // of a folder, the only one with a key
 		s.missing("cert-thumbprint", "the app registration's certificates page in Entra shows it")
 	}
 	if e.CertDir == "" && runtime.GOOS != "windows" {

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/x509"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -57,9 +58,31 @@ func (x surroundings) credentials(c config.Exchange) (_ ews.Credentials, closeIt
 	if err != nil {
 		return nil, nil, err
 	}
-	cache := tokens.NewCache(source)
+	cache := tokens.NewCache(x.telling(source))
 	return tokens.Bearer(cache), cache.Close, nil
 }
+
+// telling warns of a renewal that fails: nobody waits for it, and by the time that somebody does the old token is over.
+func (x surroundings) telling(source tokens.Source) tokens.Source {
+	var mu sync.Mutex
+	said, at := "", time.Time{}
+	return func(ctx context.Context, r tokens.Request) (tokens.Token, error) {
+		t, err := source(ctx, r)
+		if err == nil || !r.Renewal || x.warn == nil || ctx.Err() != nil {
+			return t, err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if text := err.Error(); text != said || time.Since(at) > quiet {
+			said, at = text, time.Now()
+			x.warn(fmt.Errorf("the access token could not be renewed, and the one in use goes on until it ends: %w", err))
+		}
+		return t, err
+	}
+}
+
+// quiet is how long the same trouble is not told again.
+const quiet = 5 * time.Minute
 
 // shared is a source of the tokens that the whole fleet has, if there is a fleet, and a key to seal them with.
 func (x surroundings) shared(c config.Exchange, i *Issuer) (tokens.Source, error) {
@@ -137,11 +160,11 @@ func NewIssuer(c config.Exchange, warn func(error)) (*Issuer, error) {
 		err = fmt.Errorf("--auth %s needs no access tokens", c.Auth)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("daemon: %w", err)
+		return nil, err
 	}
 	client, err := entra.New(o)
 	if err != nil {
-		return nil, fmt.Errorf("daemon: %w", err)
+		return nil, err
 	}
 	i.Source, i.Identity = client.Token, tokens.Identity{
 		Kind: c.Auth, Authority: c.AuthorityURL, TenantID: c.TenantID, ClientID: c.AppID, Scope: o.Scope, User: o.Username,

@@ -12,16 +12,20 @@ import (
 type look struct {
 	files        [sha256.Size]byte
 	certificates [sha256.Size]byte
+	token        [sha256.Size]byte // a federated one
 }
 
 func (l *look) same(as *look) bool { return as != nil && *l == *as }
 
-// lookAt reads the files, and those in the folder of certificates, "" for none. That one cannot be read is what it
-// holds: it is looked at again.
-func lookAt(files []string, certDir string) *look {
+// lookAt reads the files, those in the folder of certificates, and the federated token, "" for none. That one cannot be
+// read is what it holds: it is looked at again.
+func lookAt(files []string, certDir, tokenFile string) *look {
 	l := &look{files: digest(files)}
 	if certDir != "" {
 		l.certificates = digest(within(certDir))
+	}
+	if tokenFile != "" {
+		l.token = digest([]string{tokenFile})
 	}
 	return l
 }

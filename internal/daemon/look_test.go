@@ -20,18 +20,18 @@ func put(t *testing.T, file, content string) {
 
 func TestLookAt(t *testing.T) {
 	dir := t.TempDir()
-	one, two, certs := filepath.Join(dir, "one"), filepath.Join(dir, "two"), filepath.Join(dir, "certs")
+	one, two, certs, token := filepath.Join(dir, "one"), filepath.Join(dir, "two"), filepath.Join(dir, "certs"), filepath.Join(dir, "token")
 	put(t, one, "1")
 	put(t, two, "2")
 	put(t, filepath.Join(certs, "a.pem"), "a")
-	last := lookAt([]string{one, two}, certs)
-	if !last.same(lookAt([]string{one, two}, certs)) || last.same(nil) {
+	last := lookAt([]string{one, two}, certs, token)
+	if !last.same(lookAt([]string{one, two}, certs, token)) || last.same(nil) {
 		t.Fatal("nothing has changed")
 	}
 	check := func(what string, files, certificates bool, change func()) {
 		t.Helper()
 		change()
-		now := lookAt([]string{one, two}, certs)
+		now := lookAt([]string{one, two}, certs, token)
 		if (now.files != last.files) != files || (now.certificates != last.certificates) != certificates {
 			t.Errorf("%s: files changed %v, certificates %v", what, now.files != last.files, now.certificates != last.certificates)
 		}
@@ -60,6 +60,11 @@ func TestLookAt(t *testing.T) {
 	check("a certificate more", false, true, func() { put(t, filepath.Join(certs, "b.pem"), "b") })
 	check("a certificate renamed", false, true, func() { _ = os.Rename(filepath.Join(certs, "b.pem"), filepath.Join(certs, "c.pem")) })
 	check("a folder in it", false, false, func() { put(t, filepath.Join(certs, "sub", "x"), "x") })
+	before := last
+	check("the federated token", false, false, func() { put(t, token, "e30.e30.x") })
+	if last.token == before.token || last.same(before) {
+		t.Error("another federated token is not noticed")
+	}
 	check("the folder gone", false, true, func() { _ = os.RemoveAll(certs) })
 }
 
@@ -85,13 +90,13 @@ func TestLookAt_KubernetesVolume(t *testing.T) {
 	if err := os.Symlink(filepath.Join("..data", "secret"), file); err != nil {
 		t.Fatal(err)
 	}
-	first := lookAt([]string{file}, dir)
+	first := lookAt([]string{file}, dir, "")
 	mount("..2026_11_24", "one")
-	if !lookAt([]string{file}, dir).same(first) {
+	if !lookAt([]string{file}, dir, "").same(first) {
 		t.Error("the same content in a new folder counts as a change")
 	}
 	mount("..2026_11_25", "two")
-	if now := lookAt([]string{file}, dir); now.files == first.files || now.certificates == first.certificates {
+	if now := lookAt([]string{file}, dir, ""); now.files == first.files || now.certificates == first.certificates {
 		t.Error("a swapped link is not noticed")
 	}
 }

@@ -73,16 +73,18 @@ func apply(ctx context.Context, c config.Exchange, creds ews.Credentials) error 
 // reloading makes the client for Exchange, and exchanges it when the files change that the configuration was read from,
 // until closeIt is called. It sends nothing yet.
 func reloading(c config.Worker, log zerolog.Logger, x surroundings, crew *crew, hangup <-chan os.Signal) (_ calsync.Reader, closeIt func(), err error) {
+	look := func() *look { return lookAt(c.Files(), c.CertDir, c.TokenFile) }
+	seen := look()
+	seen.files = [len(seen.files)]byte{} // may have changed since the start: they are read once in any case
 	first, err := x.open(c)
 	if err != nil {
 		return nil, nil, err
 	}
 	cal := newSwapping(first.calendar, first.close)
-	if len(c.Files()) == 0 && c.CertDir == "" && hangup == nil {
+	if len(c.Files()) == 0 && c.CertDir == "" && c.TokenFile == "" && hangup == nil {
 		return cal, cal.close, nil
 	}
-	look := func() *look { return lookAt(c.Files(), c.CertDir) }
-	r := &reloader{log: log, look: look, again: c.Again, open: x.reopen, cal: cal, relieve: crew.relieve, present: c}
+	r := &reloader{log: log, look: look, again: c.Again, open: x.reopen, cal: cal, relieve: crew.relieve, present: c, prove: first.prove, seen: seen}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -125,7 +127,8 @@ type reloader struct {
 	relieve func(ctx context.Context, c config.Worker, swap func()) bool
 
 	present config.Worker
-	seen    *look // the files when they were last read; nil at first, since they may have changed since the start
+	prove   func(context.Context) error // that of the sign-in in use
+	seen    *look                       // the files when they were last read
 	next    *candidate
 	said    string // the last warning, which is not repeated
 	renewed bool   // certificates have changed since the present sign-in began
@@ -162,9 +165,19 @@ func (r *reloader) turn(ctx context.Context, asked bool) {
 		r.try(ctx)
 		return
 	}
+	if before != nil && r.seen.token != before.token && r.troubled(ctx) { // otherwise it is only rotated
+		asked = true
+	}
 	r.renewed = r.renewed || before != nil && r.seen.certificates != before.certificates
 	r.reread(asked)
 	r.try(ctx)
+}
+
+// troubled reports whether the sign-in in use gets no token.
+func (r *reloader) troubled(ctx context.Context) bool {
+	proving, cancel := context.WithTimeout(ctx, proveTimeout)
+	defer cancel()
+	return r.prove(proving) != nil && ctx.Err() == nil
 }
 
 // settled reports whether files have changed since they were last read, once they have stopped changing.
@@ -257,7 +270,7 @@ func (r *reloader) try(ctx context.Context) {
 	}
 	r.log.Info().Strs("changed", n.changed).Str("auth", n.config.Auth).Msg("the changed sign-in is in force")
 	logFindings(r.log, n.config.Findings(), r.present.Findings())
-	r.present, r.next, r.said, r.renewed = n.config, nil, "", false
+	r.present, r.prove, r.next, r.said, r.renewed = n.config, n.prove, nil, "", false
 }
 
 // drop gives up the candidate.

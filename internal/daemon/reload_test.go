@@ -100,9 +100,10 @@ func (s *shop) env() config.Env {
 func (s *shop) look() *look {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l := &look{certificates: sha256.Sum256([]byte(s.files["cert"]))}
+	l := &look{certificates: sha256.Sum256([]byte(s.files["cert"])), token: sha256.Sum256([]byte(s.files["token"]))}
 	rest := maps.Clone(s.files)
 	delete(rest, "cert")
+	delete(rest, "token")
 	l.files = sha256.Sum256(fmt.Append(nil, rest))
 	return l
 }
@@ -120,6 +121,10 @@ func (s *shop) open(c config.Worker, _ bool) (*access, error) {
 	s.mu.Unlock()
 	cache := tokens.NewCache(func(context.Context, tokens.Request) (tokens.Token, error) {
 		secret := string(certificate)
+		if c.Auth == config.AuthFederated {
+			token, _ := s.read("token")
+			secret = string(token)
+		}
 		if c.Auth == config.AuthSecret {
 			x, err := c.ClientSecret()
 			if err != nil {
@@ -161,7 +166,7 @@ func inShop(t *testing.T, flags string, f func(s *shop)) {
 			t.Fatal(err)
 		}
 		s.cal = newSwapping(first.calendar, first.close)
-		r := &reloader{log: zerolog.New(s), look: s.look, again: c.Again, open: s.open, cal: s.cal, relieve: s.relieve, present: c}
+		r := &reloader{log: zerolog.New(s), look: s.look, again: c.Again, open: s.open, cal: s.cal, relieve: s.relieve, present: c, prove: first.prove}
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {
@@ -382,7 +387,7 @@ func TestReload_ChangedBeforeTheFirstLook(t *testing.T) {
 		}
 		s.cal = newSwapping(first.calendar, first.close)
 		s.write("rooms", rooms("t2", canary+"2"))
-		r := &reloader{log: zerolog.New(s), look: s.look, again: c.Again, open: s.open, cal: s.cal, relieve: s.relieve, present: c}
+		r := &reloader{log: zerolog.New(s), look: s.look, again: c.Again, open: s.open, cal: s.cal, relieve: s.relieve, present: c, prove: first.prove}
 		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 		defer stop()
 		r.run(ctx, nil)

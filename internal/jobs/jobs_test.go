@@ -133,6 +133,7 @@ func TestJudge(t *testing.T) {
 		{Fact{Kind: "malformed"}, Config},
 		{Fact{Kind: "transport"}, Transient},
 		{Fact{Kind: "token", Code: "invalid_client", Status: 401}, Credentials},
+		{Fact{Kind: "token", Code: "credential-unusable"}, Credentials},
 		{Fact{Kind: "token", Code: "temporarily_unavailable", Status: 400}, Throttled},
 		{Fact{Kind: "token", Status: 0}, Transient},
 		{Fact{Status: 200, Kind: "response", Code: "ErrorInvalidSyncStateData"}, Resync},

@@ -127,12 +127,16 @@ func judgeDelegate(f Fact) (Verdict, bool) {
 // ofFolder are the operations that ask for a folder and not for items.
 var ofFolder = map[string]bool{"GetFolder": true, "SyncFolderItems": true, "FindItem": true}
 
+// unusable is the code of a token that nobody was asked for: there is nothing to sign in with.
+const unusable = "credential-unusable"
+
 func judgeToken(f Fact) Verdict {
 	code := f.Code
 	if code == "" {
 		code = "token"
 	}
 	switch {
+	case code == unusable:
 	case f.Status == 429 || code == "temporarily_unavailable":
 		return Verdict{Class: Throttled, Scope: ScopeCredential, Code: code}
 	case f.Status == 0 || f.Status >= 500 || code == "server_error":

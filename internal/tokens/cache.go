@@ -25,6 +25,13 @@ const (
 	forceInterval = 10 * time.Minute
 )
 
+// A token that servers reject, while the issuer does not accept the credential either, is given up: it would be rejected
+// once for each mailbox and minute. One rejection does not do, as that may concern its mailbox alone.
+const (
+	doubts   = 5
+	doubtFor = time.Minute
+)
+
 // ErrClosed says that the cache was closed.
 var ErrClosed = errors.New("tokens: cache is closed")
 
@@ -50,6 +57,9 @@ type Cache struct {
 
 	forced     string    // the generation that was refreshed by force last
 	forceAfter time.Time // no forced refresh before
+
+	rejections int       // of the token, since
+	since      time.Time // no longer ago than doubtFor
 }
 
 // flight is one call of the Source. Token and err may be read once done is closed.
@@ -101,6 +111,7 @@ func (c *Cache) Reject(ctx context.Context, generation, claims string) (retry bo
 		t, err := c.Get(ctx)
 		return err == nil && t.Generation != generation, err
 	}
+	c.doubt(now)
 	f, err := c.force(now, generation, claims)
 	c.mu.Unlock()
 	if f == nil {
@@ -108,6 +119,22 @@ func (c *Cache) Reject(ctx context.Context, generation, claims string) (retry bo
 	}
 	t, err := f.wait(ctx)
 	return err == nil && t.Generation != generation, err
+}
+
+// doubt counts a rejection of the token. The caller holds mu.
+func (c *Cache) doubt(now time.Time) {
+	if now.Sub(c.since) > doubtFor {
+		c.since, c.rejections = now, 0
+	}
+	c.rejections++
+	c.giveUp(now)
+}
+
+// giveUp lets go of a token that was rejected too often and cannot be renewed. The caller holds mu.
+func (c *Cache) giveUp(now time.Time) {
+	if c.rejections > doubts && now.Sub(c.since) <= doubtFor && now.Before(c.notBefore) && c.lastErr.hopeless() {
+		c.token = Token{}
+	}
 }
 
 // force returns the flight that will bring another token than the rejected one, or nil when none will be asked for.
@@ -133,6 +160,7 @@ func (c *Cache) settleForce(f *flight, now time.Time) {
 		c.forced, c.forceAfter = "", now.Add(lookAgain)
 	default: // another process's token has come; or nothing has, and the spacing of failures says when to try again
 		c.forced, c.forceAfter = "", time.Time{}
+		c.giveUp(now)
 	}
 }
 
@@ -237,6 +265,7 @@ func (c *Cache) keep(t Token, now time.Time) Token {
 	}
 	c.token, c.refreshAt = t, refreshAt(t, now, c.jitter())
 	c.failures, c.notBefore, c.lastErr = 0, time.Time{}, nil
+	c.rejections = 0
 	return t
 }
 

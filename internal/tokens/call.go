@@ -139,7 +139,7 @@ func (c *call) ask(ctx context.Context, v view, now time.Time) (Token, view, err
 // readCredential reads what the Source would sign in with now.
 func (c *call) readCredential() (err error) {
 	if c.credential, err = c.opts.Credential(); err != nil {
-		return &Error{Err: err, Hint: "what to sign in with cannot be read", RetryAfter: c.pace(firstRetry), paced: true}
+		return &Error{Unusable: true, Err: err, Hint: "what to sign in with cannot be read", RetryAfter: c.pace(firstRetry), paced: true}
 	}
 	return nil
 }
@@ -213,7 +213,8 @@ func (c *call) publish(ctx context.Context, v view, t Token) Token {
 	return t
 }
 
-// fail shares what came of a request instead of a token. A process that is being stopped only gives the lease back.
+// fail shares what came of a request instead of a token. A process that is being stopped, or has nothing to sign in with,
+// only gives the lease back.
 func (c *call) fail(ctx context.Context, v view, cause error) (view, error) {
 	stopped := errors.Is(ctx.Err(), context.Canceled)
 	c.failed = asError(cause)
@@ -227,7 +228,7 @@ func (c *call) fail(ctx context.Context, v view, cause error) (view, error) {
 			return false
 		}
 		e.Holder, e.Lease = "", time.Time{}
-		if !stopped {
+		if !stopped && !c.failed.Unusable {
 			e.note(f, c.failed.RetryAfter, jitter, func(mark string) bool { return c.marks(mark, false) })
 		}
 		return true

@@ -188,6 +188,9 @@ func (e *Error) refusesCredential() bool {
 	return e.Code != "" && e.Status >= 400 && e.Status < 500 && e.Status != http.StatusTooManyRequests
 }
 
+// hopeless reports whether the credential brings no token until somebody changes something.
+func (e *Error) hopeless() bool { return e != nil && (e.Unusable || e.refusesCredential()) }
+
 func (f *failure) error() *Error {
 	return &Error{Code: f.Code, AADSTS: f.AADSTS, Status: f.Status, Hint: f.Hint}
 }

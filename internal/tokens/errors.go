@@ -19,6 +19,8 @@ type Error struct {
 	RetryAfter time.Duration
 	Hint       string // what the operator can do
 	Err        error  // the cause, such as a network error
+	// Unusable says that nothing was asked: what this process signs in with is not there, has expired or does not work.
+	Unusable bool
 
 	paced bool // the Source spaces requests itself: RetryAfter is when to call it again, no sooner and no later
 }
@@ -51,8 +53,11 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// OAuthError returns Code. With HTTPStatus and RetryDelay it lets a package that must not know this one read the
-// facts through an interface of its own.
+// CredentialUnusable returns Unusable.
+func (e *Error) CredentialUnusable() bool { return e.Unusable }
+
+// OAuthError returns Code. With HTTPStatus, RetryDelay and CredentialUnusable it lets a package that must not know this
+// one read the facts through an interface of its own.
 func (e *Error) OAuthError() string { return e.Code }
 
 // HTTPStatus returns Status.

@@ -71,6 +71,50 @@ func TestReject_FailedRefreshIsTriedAgainWhenDue(t *testing.T) {
 	})
 }
 
+// A token that was revoked, with a credential that was revoked as well, would be rejected for each mailbox once a minute.
+func TestReject_RevokedTokenAndCredential(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *issuer, c *Cache) {
+		get(t, c)
+		s.fails(&Error{Code: "invalid_client", Status: 401, RetryAfter: 15 * time.Minute})
+		sent, mailboxes := 0, 20
+		for range 15 { // minutes
+			for range mailboxes {
+				if tok, err := c.Get(t.Context()); err == nil {
+					sent++
+					if retry, err := c.Reject(t.Context(), tok.Generation, ""); retry || delay(t, err) <= 0 {
+						t.Fatalf("Reject: %v, %v", retry, err)
+					}
+				}
+			}
+			time.Sleep(time.Minute)
+		}
+		if sent > doubts+1 {
+			t.Errorf("the rejected token was sent %d times", sent)
+		}
+		if n := s.count(); n != 2 {
+			t.Errorf("%d token requests, want 2", n)
+		}
+		s.fails(nil)
+		if tok := get(t, c); tok.Generation != "2" {
+			t.Errorf("generation %s after the cure", tok.Generation)
+		}
+	})
+}
+
+// One mailbox that is refused with 401 says nothing about the token, not even when that cannot be renewed.
+func TestReject_OneMailboxDoesNotCostTheToken(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *issuer, c *Cache) {
+		get(t, c)
+		s.fails(&Error{Code: "invalid_client", Status: 401, RetryAfter: 15 * time.Minute})
+		for range 50 {
+			if retry, _ := c.Reject(t.Context(), get(t, c).Generation, ""); retry {
+				t.Fatal("worth repeating")
+			}
+			time.Sleep(time.Minute)
+		}
+	})
+}
+
 func TestReject_SameTokenAgainIsNotWorthRepeating(t *testing.T) {
 	calls := 0
 	c := NewCache(func(context.Context, Request) (Token, error) {

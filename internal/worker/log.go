@@ -27,7 +27,11 @@ var messages = map[jobs.Class]string{
 func (w *Worker) report(mb string, f *calsync.Fault, v jobs.Verdict) {
 	level := zerolog.InfoLevel
 	if v.Scope != jobs.ScopeItem && v.Scope != jobs.ScopeMailbox {
-		level = w.loudness(string(v.Class) + " " + v.Code)
+		trouble := string(v.Class) + " " + v.Code
+		if f.Kind == calsync.FaultToken && f.Err != nil && f.Status != 0 { // a secret may be wrong first, and then expired
+			trouble += " " + f.Err.Error()
+		}
+		level = w.loudness(trouble)
 	}
 	msg := messages[v.Class]
 	if msg == "" {

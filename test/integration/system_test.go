@@ -37,7 +37,9 @@ func startSystem(t *testing.T, o exchangesim.Options) *system {
 	srv, err := embedded.Start(embedded.Options{StoreDir: t.TempDir(), Listen: "127.0.0.1:0"})
 	must(t, err)
 	t.Cleanup(srv.Stop)
-	s := &system{t: t, nats: srv, sim: sim, ews: httptest.NewServer(sim.Handler()), bin: binaries(t)}
+	s := &system{t: t, nats: srv, sim: sim, ews: httptest.NewUnstartedServer(sim.Handler()), bin: binaries(t)}
+	s.ews.Config.ConnContext = sim.SignIn().ConnContext // NTLM signs connections in
+	s.ews.Start()
 	t.Cleanup(s.ews.Close)
 	s.bus, err = bus.Connect(t.Context(), bus.Options{URL: srv.URL(), Name: "test", Log: zerolog.Nop()})
 	must(t, err)
@@ -113,20 +115,30 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// start starts a daemon; it is killed when the test ends.
+// start starts a daemon that finds the app's secret in its environment; it is killed when the test ends.
 func (s *system) start(name string, args ...string) *process {
 	s.t.Helper()
+	return s.startWith([]string{"ROOMSYNC_CLIENT_SECRET=sim-secret"}, name, args...)
+}
+
+// startWith is start with other variables.
+func (s *system) startWith(env []string, name string, args ...string) *process {
+	s.t.Helper()
 	p := &process{log: &lockedBuffer{}}
-	exe := name
-	if runtime.GOOS == "windows" {
-		exe += ".exe"
-	}
-	p.cmd = exec.Command(filepath.Join(s.bin, exe), append([]string{"--nats-url", s.nats.URL(), "--http", "off", "--log-format", "json"}, args...)...)
+	p.cmd = exec.Command(s.exe(name), append([]string{"--nats-url", s.nats.URL(), "--http", "off", "--log-format", "json"}, args...)...)
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
-	p.cmd.Env = append(os.Environ(), "ROOMSYNC_CLIENT_SECRET=sim-secret")
+	p.cmd.Env = append(os.Environ(), env...)
 	must(s.t, p.cmd.Start())
 	s.t.Cleanup(p.kill)
 	return p
+}
+
+// exe is the file of a binary.
+func (s *system) exe(name string) string {
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	return filepath.Join(s.bin, name)
 }
 
 // kill ends the process as a power cut would.

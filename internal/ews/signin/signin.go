@@ -31,6 +31,8 @@ type Error struct {
 	Retry  time.Duration // when it is worth trying again; 0 leaves it to the caller
 	Hint   string        // what the operator can do
 	Err    error
+	// Unusable says that nothing was sent: the password cannot be had.
+	Unusable bool
 }
 
 // Error gives the cause and the hint.
@@ -51,6 +53,9 @@ func (e *Error) HTTPStatus() int { return e.Status }
 // RetryDelay returns Retry, for package ews.
 func (e *Error) RetryDelay() time.Duration { return e.Retry }
 
+// CredentialUnusable returns Unusable, for package ews.
+func (e *Error) CredentialUnusable() bool { return e.Unusable }
+
 // SignInFailed tells package ews that the transport did not fail, but what it signs in with.
 func (e *Error) SignInFailed() {}
 
@@ -69,7 +74,7 @@ func (u User) password() (string, error) {
 		err = errors.New("it is empty")
 	}
 	if err != nil {
-		return "", &Error{Err: err, Hint: "give the service user's password: --password-file (ExchangeServicePassword)"}
+		return "", &Error{Unusable: true, Err: err, Hint: "give the service user's password: --password-file (ExchangeServicePassword)"}
 	}
 	return p, nil
 }

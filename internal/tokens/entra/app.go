@@ -23,7 +23,7 @@ type app struct {
 func (a *app) acquire(ctx context.Context, claims string) (public.AuthResult, error) {
 	msal, err := a.client()
 	if err != nil {
-		return public.AuthResult{}, &tokens.Error{Err: err, Hint: "give a client secret that can be read: " + secret.where}
+		return public.AuthResult{}, &tokens.Error{Unusable: true, Err: err, Hint: "give a client secret that can be read: " + secret.where}
 	}
 	return a.byCredential(ctx, msal, claims)
 }

@@ -56,7 +56,7 @@ func (a *asserting) acquire(ctx context.Context, claims string) (public.AuthResu
 func (a *asserting) certificate() (*x509.Certificate, crypto.Signer, error) {
 	cert, key, err := a.opts.Certificate()
 	if err != nil {
-		return nil, nil, &tokens.Error{Err: err}
+		return nil, nil, &tokens.Error{Unusable: true, Err: err}
 	}
 	return cert, key, nil
 }
@@ -65,9 +65,9 @@ func (a *asserting) federated() (string, error) {
 	token, err := a.opts.Assertion()
 	switch {
 	case err != nil:
-		return "", &tokens.Error{Err: err}
+		return "", &tokens.Error{Unusable: true, Err: err}
 	case token.IsZero():
-		return "", &tokens.Error{Err: errEmptySecret, Hint: "give a federated token: " + federated.where}
+		return "", &tokens.Error{Unusable: true, Err: errEmptySecret, Hint: "give a federated token: " + federated.where}
 	}
 	return token.Reveal(), nil
 }
@@ -83,7 +83,7 @@ func (a *asserting) signed(audience string) (string, error) {
 	}
 	assertion, err := sign(cert, key, a.opts.ClientID, audience, time.Now())
 	if err != nil {
-		return "", &tokens.Error{Err: err}
+		return "", &tokens.Error{Unusable: true, Err: err}
 	}
 	return assertion, nil
 }

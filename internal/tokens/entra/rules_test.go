@@ -94,6 +94,7 @@ func TestRules_EachFaultOfEachKind(t *testing.T) {
 		{certificate, "invalid_client", 1000502, operator, []string{"expired", "ExchangeCertThumbprint"}},
 		{certificate, "invalid_client", 700030, operator, []string{"not accepted", "--cert-dir"}},
 		{certificate, "invalid_client", 0, operator, []string{"the certificate is not accepted", "ExchangeCertThumbprint"}},
+		{federated, "invalid_client", 70025, operator, []string{"Federated credentials"}},
 		{federated, "invalid_client", 700213, operator, []string{"issuer, subject and audience", "AZURE_FEDERATED_TOKEN_FILE"}},
 		{federated, "invalid_client", 700024, 0, []string{"expired", "AZURE_FEDERATED_TOKEN_FILE"}},
 		{federated, "invalid_client", 700027, operator, []string{"signature of the federated token"}},

@@ -52,7 +52,7 @@ func (u *user) acquire(ctx context.Context, claims string) (public.AuthResult, e
 		err = errEmptySecret
 	}
 	if err != nil {
-		return public.AuthResult{}, &tokens.Error{Err: err, Hint: "give the service user's password: --password-file (ExchangeServicePassword)"}
+		return public.AuthResult{}, &tokens.Error{Unusable: true, Err: err, Hint: "give the service user's password: --password-file (ExchangeServicePassword)"}
 	}
 	if err := u.barred(password, time.Now()); err != nil {
 		return public.AuthResult{}, err
