@@ -106,6 +106,9 @@ func (r *run) release(ctx context.Context, change func(*jobs.Record)) error {
 			rec.Look = false
 		}
 		rec.Release()
+		if rec.Look { // an operator has asked since this run began
+			rec.Unpark()
+		}
 		return nil
 	})
 	if err != nil {
