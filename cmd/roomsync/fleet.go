@@ -89,7 +89,7 @@ func connect(ctx context.Context, cmd *cobra.Command, o *config.Ops) (fleet, err
 	if err != nil {
 		return nil, config.Usage(err)
 	}
-	if err := b.Check(ctx); err != nil {
+	if err := b.CheckOps(ctx); err != nil {
 		b.Close()
 		return nil, config.Usage(fmt.Errorf("%w\n(the dispatcher creates what is missing when it starts)", err))
 	}

@@ -173,6 +173,29 @@ func TestMailboxes_BeforeTheDispatcherStarted(t *testing.T) {
 	(&shop{t: t, url: srv.URL()}).want(2, "", "the dispatcher creates what is missing", "mailboxes", "list")
 }
 
+// TestMailboxes_WithADispatcherOfAnOlderVersion, which knew nothing of some buckets.
+func TestMailboxes_WithADispatcherOfAnOlderVersion(t *testing.T) {
+	s := newShop(t)
+	nc, err := nats.Connect(s.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{events.BucketTokens, events.BucketThrottle} {
+		if err := js.DeleteKeyValue(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.want(0, "room1@b.example: added\n", "", "mailboxes", "set", "room1@b.example", "--mode", "O365")
+	if code, out, stderr := s.run("", "mailboxes", "list"); code != 0 || !strings.Contains(out, "room1@b.example") {
+		t.Errorf("list: %d %q %q", code, out, stderr)
+	}
+}
+
 func TestMailboxes_Sync(t *testing.T) {
 	s := newShop(t)
 	s.want(0, "added 3, changed 0, unchanged 0\n", "", "mailboxes", "import",

@@ -56,7 +56,7 @@ var ErrTooLarge = errors.New("bus: larger than the NATS server's max_payload")
 // ErrNotFound says that there is nothing stored.
 var ErrNotFound = errors.New("bus: not found")
 
-// Connect connects, or says within five seconds why it cannot. It creates nothing; call Ensure or Check next.
+// Connect connects, or says within five seconds why it cannot. It creates nothing; call Ensure, Check or CheckOps next.
 func Connect(ctx context.Context, o Options) (*Bus, error) {
 	if o.Source == "" {
 		o.Source = "roomsync"

@@ -131,36 +131,73 @@ var ErrMismatch = errors.New("bus: NATS holds something under our names that is 
 
 // Check compares what exists with what must be, takes hold of it, and sets the clock. Every fault is in the error.
 func (b *Bus) Check(ctx context.Context) error {
-	var faults, wrong []string
-	b.streams, b.created = map[string]jetstream.Stream{}, map[string]time.Time{}
+	var f faults
+	b.checkStreams(ctx, topology(b.opts.Replicas), &f)
+	f.add(b.checkConsumers(ctx))
+	f.add(b.checkTokens(ctx))
+	b.checkBoxes(ctx, &f)
+	f.add(b.checkThrottle(ctx), nil)
+	return b.checked(ctx, f)
+}
+
+// CheckOps is Check for an operator's commands. It demands only what they use: the bucket of the wanted mailboxes, and
+// the streams of the records, tokens and events. So they need no rights for the rest, and work with a dispatcher of an older
+// version, which has not created all that the fleet needs today.
+func (b *Bus) CheckOps(ctx context.Context) error {
+	var f faults
+	var streams []jetstream.StreamConfig
 	for _, want := range topology(b.opts.Replicas) {
+		switch want.Name {
+		case events.StreamState, events.StreamJobs, events.StreamEvents:
+			streams = append(streams, want)
+		}
+	}
+	b.checkStreams(ctx, streams, &f)
+	b.checkBoxes(ctx, &f)
+	return b.checked(ctx, f)
+}
+
+// faults are what a check finds.
+type faults struct{ missing, differing []string }
+
+func (f *faults) add(missing, differing []string) {
+	f.missing, f.differing = append(f.missing, missing...), append(f.differing, differing...)
+}
+
+// checked is a check's answer; it sets the clock when nothing was found.
+func (b *Bus) checked(ctx context.Context, f faults) error {
+	if len(f.differing) > 0 {
+		return fmt.Errorf("%w:\n%s\n(nothing is changed behind your back: mend it with the nats tool, or remove it while it is empty and start again)", ErrMismatch, strings.Join(f.differing, "\n"))
+	}
+	if len(f.missing) > 0 {
+		return fmt.Errorf("bus: %s", strings.Join(f.missing, "\n"))
+	}
+	return b.SyncClock(ctx)
+}
+
+// checkStreams lets go of what was held before and takes hold of streams.
+func (b *Bus) checkStreams(ctx context.Context, streams []jetstream.StreamConfig, f *faults) {
+	b.streams, b.created = map[string]jetstream.Stream{}, map[string]time.Time{}
+	for _, want := range streams {
 		s, err := b.js.Stream(ctx, want.Name)
 		if err != nil {
-			faults = append(faults, fmt.Sprintf("stream %s: %v", want.Name, err))
+			f.missing = append(f.missing, fmt.Sprintf("stream %s: %v", want.Name, err))
 			continue
 		}
-		wrong = append(wrong, compare(want, s.CachedInfo().Config)...)
+		f.add(nil, compare(want, s.CachedInfo().Config))
 		b.streams[want.Name], b.created[want.Name] = s, s.CachedInfo().Created
 	}
-	missing, differing := b.checkConsumers(ctx)
-	faults, wrong = append(faults, missing...), append(wrong, differing...)
-	missing, differing = b.checkTokens(ctx)
-	faults, wrong = append(faults, missing...), append(wrong, differing...)
+}
+
+// checkBoxes takes hold of the bucket of the wanted mailboxes.
+func (b *Bus) checkBoxes(ctx context.Context, f *faults) {
 	var err error
 	if b.boxes, err = b.js.KeyValue(ctx, events.BucketMailboxes); err != nil {
-		faults = append(faults, fmt.Sprintf("bucket %s: %v", events.BucketMailboxes, err))
+		f.missing = append(f.missing, fmt.Sprintf("bucket %s: %v", events.BucketMailboxes, err))
 	}
 	if s, err := b.js.Stream(ctx, streamBoxes); err == nil {
 		b.streams[streamBoxes], b.created[streamBoxes] = s, s.CachedInfo().Created
 	}
-	faults = append(faults, b.checkThrottle(ctx)...)
-	if len(wrong) > 0 {
-		return fmt.Errorf("%w:\n%s\n(nothing is changed behind your back: mend it with the nats tool, or remove it while it is empty and start again)", ErrMismatch, strings.Join(wrong, "\n"))
-	}
-	if len(faults) > 0 {
-		return fmt.Errorf("bus: %s", strings.Join(faults, "\n"))
-	}
-	return b.SyncClock(ctx)
 }
 
 // Intact looks whether all that Check took hold of is still there and the same. [ErrLost] says that something is not;

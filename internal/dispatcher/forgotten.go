@@ -83,11 +83,15 @@ func (d *Dispatcher) wakeAll(ctx context.Context, late []string, next time.Time)
 
 // wake puts a token into the queue for a mailbox that has none and that none is to come for. It reports whether it did.
 func (d *Dispatcher) wake(ctx context.Context, mb string, next time.Time) (bool, error) {
-	p, err := d.lost(ctx, mb)
-	if err != nil {
+	p, err := d.bus.Parked(ctx, mb)
+	now := d.bus.Now()
+	switch none := errors.Is(err, bus.ErrNotFound); {
+	case err != nil && !none:
 		return false, err
+	case none, p.At.After(now.Add(jobs.QueuePause + jobs.Slack)):
+		return d.wakeByRecord(ctx, mb)
 	}
-	if at := p.At.Add(d.opts.Patience); at.After(d.bus.Now()) {
+	if at := p.At.Add(d.opts.Patience); at.After(now) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
 		d.agenda.move(mb, next, at)
@@ -96,12 +100,13 @@ func (d *Dispatcher) wake(ctx context.Context, mb string, next time.Time) (bool,
 	return d.bus.PutToken(ctx, mb, jobs.Urgent(p.Lane, jobs.LanePoll), p.Hint)
 }
 
-// lost is the token that ought to have come: that of the schedule, or one made of the record when there is none.
-func (d *Dispatcher) lost(ctx context.Context, mb string) (bus.Parked, error) {
-	p, err := d.bus.Parked(ctx, mb)
-	if !errors.Is(err, bus.ErrNotFound) {
-		return p, err
-	}
+// wakeByRecord is wake where no schedule stands for what the record wants: there is none, or it is of the time before a
+// trigger whose token was never put, perhaps a day away. A record that has changed meanwhile is left to its digest, which
+// is on its way.
+func (d *Dispatcher) wakeByRecord(ctx context.Context, mb string) (bool, error) {
 	r, seq, err := d.bus.Record(ctx, mb)
-	return bus.Parked{Lane: r.Lane, Hint: jobs.Hint{Seq: seq, Record: r}}, err
+	if err != nil || !r.Settings.Enabled || r.Digest().Due.After(d.bus.Now()) {
+		return false, err
+	}
+	return d.bus.PutToken(ctx, mb, jobs.Urgent(r.Lane, jobs.LanePoll), jobs.Hint{Seq: seq, Record: r})
 }

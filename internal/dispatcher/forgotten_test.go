@@ -141,11 +141,11 @@ func TestRun_LeavesAloneWhatHasAToken(t *testing.T) {
 	})
 }
 
-// TestRun_LeavesAloneWhatHasASchedule that its record does not know of, as after trouble with the queue itself.
-func TestRun_LeavesAloneWhatHasASchedule(t *testing.T) {
+// TestRun_LeavesAloneWhatIsPaused: after trouble with the queue a schedule is to come that the record does not know of.
+func TestRun_LeavesAloneWhatIsPaused(t *testing.T) {
 	bubble(t, func(w *world) {
-		at := w.bus.Now().Add(3 * time.Minute)
 		w.due("paused", w.bus.Now())
+		at := w.bus.Now().Add(jobs.QueuePause)
 		w.must(w.bus.Park(w.Context(), "paused", jobs.LanePoll, at, jobs.Hint{}))
 		asked := w.count("$JS.API.STREAM.MSG.GET.>")
 		_, _, stop := w.run()

@@ -129,7 +129,8 @@ func (d *Dispatcher) known(mb string) uint64 {
 //
 // An entry older than what the record has is either one that we are late to see, or one of a bucket that was made anew;
 // the bucket's leader knows which. A record that was changed since is left to whoever changed it: its digest is on its
-// way, and the next sweep compares again.
+// way, and the next sweep compares again. Nor is a token that could not be put tried again here: by its record the
+// mailbox is due, so wakeForgotten sees to it.
 func (d *Dispatcher) adopt(ctx context.Context, e bus.MailboxEntry) error {
 	seen := d.known(e.Token)
 	if e.Revision <= seen {
@@ -157,7 +158,10 @@ func (d *Dispatcher) adopt(ctx context.Context, e bus.MailboxEntry) error {
 	if err != nil || !changed || !r.Settings.Enabled {
 		return err
 	}
-	return d.bus.Wake(ctx, e.Token, &r, seq)
+	if err := d.bus.Wake(ctx, e.Token, &r, seq); err != nil && ctx.Err() == nil {
+		d.log.Warn().Str("mailbox", e.Token).Err(err).Msg("entry taken over, but no token put; the mailbox is woken when it is late")
+	}
+	return nil
 }
 
 // settings are what a record's must be by the entry. A removed one's say of whom they were.

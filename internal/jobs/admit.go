@@ -15,6 +15,10 @@ const CrashLimit = 5
 // Slack is how much early a poll may be: clocks are compared only through an estimate.
 const Slack = time.Second
 
+// QueuePause is how long a mailbox is left alone after trouble with the queue itself, such as a stream that is full. The
+// record does not know of it: only the schedule does.
+const QueuePause = 5 * time.Second
+
 // Action says what to do with a token.
 type Action int
 

@@ -55,7 +55,7 @@ func (r *Record) Digest() Digest {
 	if !r.Held.IsZero() {
 		d.State = StateHeld
 	}
-	for _, t := range []time.Time{r.NotBefore, r.Held, r.Lease} {
+	for _, t := range []time.Time{r.Until(), r.Lease} {
 		if t.After(d.Due) {
 			d.Due = t
 		}

@@ -128,9 +128,6 @@ func (r *run) handBack(ctx context.Context) error {
 	return errors.Join(r.leave(ctx), r.tok.HandBack())
 }
 
-// queuePause is how long a mailbox is left alone after trouble with the queue itself, such as a stream that is full.
-const queuePause = 5 * time.Second
-
 // postpone releases the mailbox as it is, to be taken up again after a pause. Where not even that can be stored, the
 // token comes again by itself after AckWait.
 func (r *run) postpone(ctx context.Context) error {
@@ -138,7 +135,7 @@ func (r *run) postpone(ctx context.Context) error {
 		return err
 	}
 	rec := r.record()
-	if err := r.w.bus.Park(ctx, r.mb, jobs.Urgent(rec.Lane, jobs.LanePoll), r.w.bus.Now().Add(queuePause), jobs.Hint{}); err != nil {
+	if err := r.w.bus.Park(ctx, r.mb, jobs.Urgent(rec.Lane, jobs.LanePoll), r.w.bus.Now().Add(jobs.QueuePause), jobs.Hint{}); err != nil {
 		return err
 	}
 	return r.tok.Ack()

@@ -232,6 +232,24 @@ func TestScript_SaysEverythingThatIsMissing(t *testing.T) {
 	}
 }
 
+// TestScript_RBACStopsAtTheAssignmentOfAnotherGroup before it changes anything, and says how to go on.
+func TestScript_RBACStopsAtTheAssignmentOfAnotherGroup(t *testing.T) {
+	script, err := plain(true).Script(RBAC, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, body, _ := strings.Cut(script, "\nStart-ExchangeSession\n")
+	before, _, found := strings.Cut(body, "\n$group = Update-Group\n")
+	if !found || strings.Contains(before, "Invoke-Step") {
+		t.Fatalf("something is changed before the assignment is looked at:\n%s", before)
+	}
+	for _, want := range []string{"Get-ManagementRoleAssignment", "['CustomResourceScope']", "-notcontains $ScopeName", "throw ", "rbac --undo"} {
+		if !strings.Contains(before, want) {
+			t.Errorf("lacks %q:\n%s", want, before)
+		}
+	}
+}
+
 func TestScript_AnAppThatIsYetToBeRegisteredHasNoId(t *testing.T) {
 	in := plain(true)
 	in.AppID = ""

@@ -31,6 +31,18 @@ $ErrorActionPreference = 'Stop'
 #part: group
 
 Start-ExchangeSession
+$assignment = @(Get-ManagementRoleAssignment -Role 'Application EWS.AccessAsApp' -ErrorAction Stop | Where-Object { $_.Name -eq $AssignmentName })
+if ($assignment.Count -gt 0) {
+    # The app has one assignment, whatever the group: one that stands would keep the former group in force.
+    $known = $assignment[0].PSObject.Properties['CustomResourceScope']
+    if ($null -eq $known) {
+        Write-Warning "Exchange does not say in which scope the role is assigned: see to it that it is '$ScopeName'."
+    }
+    elseif (@([string]$known.Value, ([string]$known.Value -replace '^.*\\', '')) -notcontains $ScopeName) {
+        throw "The role is assigned in the scope '$($known.Value)', not in '$ScopeName'; nothing was changed. " +
+            "To change the group, run the script of 'roomsync setup powershell rbac --undo' with the former --group first, then this one."
+    }
+}
 $group = Update-Group
 
 $pointer = @(Get-ServicePrincipal -ErrorAction Stop | Where-Object { [string]$_.AppId -eq $AppId })
@@ -65,7 +77,6 @@ else {
     Write-Fine $ScopeName 'the management scope is there'
 }
 
-$assignment = @(Get-ManagementRoleAssignment -Role 'Application EWS.AccessAsApp' -ErrorAction Stop | Where-Object { $_.Name -eq $AssignmentName })
 if ($assignment.Count -gt 0) {
     Write-Fine $AssignmentName 'the role is assigned'
 }
