@@ -138,24 +138,40 @@ func (b *Breaker) canary(mailbox string) *Canary {
 	return nil
 }
 
-// Enlist makes a mailbox that was fine a canary, to be asked for now, and reports whether one is needed: after each
-// check, since another may tell what the former did not, and in place of one that says nothing. So a breaker is left
+// Enlist makes a mailbox a canary, to be asked for now, and reports whether one is needed: any in place of one that says
+// nothing, and after each check one that was fine, since another may tell what the former did not. So a breaker is left
 // open neither by a canary that is gone nor by one that is refused for reasons of its own.
-func (b *Breaker) Enlist(mailbox string, now time.Time) bool {
+func (b *Breaker) Enlist(mailbox string, fine bool, now time.Time) bool {
 	if !b.Open || b.canary(mailbox) != nil {
 		return false
 	}
 	fresh := Canary{Mailbox: mailbox, From: now}
-	for i, c := range b.Canaries {
-		if !c.Done && now.Sub(c.From) > overdue {
+	for i := range b.Canaries {
+		if b.Canaries[i].overdue(now) {
 			b.Canaries[i] = fresh
 			return true
 		}
 	}
-	if b.Checks == 0 || len(b.Canaries) >= maxCanaries {
+	if !fine || b.Checks == 0 || len(b.Canaries) >= maxCanaries {
 		return false
 	}
 	b.Canaries = append(b.Canaries, fresh)
+	return true
+}
+
+// overdue reports whether a canary says nothing.
+func (c *Canary) overdue(now time.Time) bool { return !c.Done && now.Sub(c.From) > overdue }
+
+// Expire ends a check of which some canaries are refused and the others say nothing, so that the former are asked for
+// again, and reports whether it did.
+func (b *Breaker) Expire(now time.Time, most time.Duration) bool {
+	first := slices.IndexFunc(b.Canaries, func(c Canary) bool { return c.Done })
+	if !b.Open || first < 0 || slices.ContainsFunc(b.Canaries, func(c Canary) bool { return !c.Done && !c.overdue(now) }) {
+		return false
+	}
+	b.Checks++
+	b.Canaries = b.Canaries[first : first+1]
+	b.schedule(now, most)
 	return true
 }
 
@@ -170,22 +186,13 @@ func (b *Breaker) Worked(mailbox string, known bool, now time.Time) {
 }
 
 // StillRefused notes that a mailbox that was asked for is refused. When no canary is left to say otherwise, the next
-// check is due, later than the one before. The first canary stays, the others make room.
+// check is due, later than the one before. The first canary that answered stays, the others make room.
 func (b *Breaker) StillRefused(mailbox, address string, x *Failure, now time.Time, most time.Duration) {
 	b.Refusal, b.Address = x, address
-	c := b.canary(mailbox)
-	if c == nil {
-		return
+	if c := b.canary(mailbox); c != nil {
+		c.Done, c.Refused = true, true
+		b.Expire(now, most)
 	}
-	c.Done, c.Refused = true, true
-	for _, c := range b.Canaries {
-		if !c.Done {
-			return
-		}
-	}
-	b.Checks++
-	b.Canaries = b.Canaries[:1]
-	b.schedule(now, most)
 }
 
 // Lately reports whether a refusal that began then belongs to what opened the breaker.

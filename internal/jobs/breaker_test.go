@@ -71,6 +71,24 @@ func TestSpread_OneMailboxIsOne(t *testing.T) {
 	}
 }
 
+// TestSpread_LastWorked is none that was refused since.
+func TestSpread_LastWorked(t *testing.T) {
+	var s Spread
+	for i, c := range []struct {
+		mailbox string
+		refused bool
+		want    string
+	}{{"a", false, "a"}, {"b", true, "a"}, {"c", false, "c"}, {"d", false, "d"}, {"d", true, "c"}, {"c", true, ""}, {"e", false, "e"}} {
+		note := s.Worked
+		if c.refused {
+			note = s.Refused
+		}
+		if note(c.mailbox, t0.Add(time.Duration(i)*time.Second)); s.LastWorked() != c.want {
+			t.Errorf("step %d: worked last: %q, want %q", i, s.LastWorked(), c.want)
+		}
+	}
+}
+
 func TestSpread_SureWantsMore(t *testing.T) {
 	var s Spread
 	at := looks(&s, t0, "xxxxxxxxxxxxxxxxxxx")
@@ -128,7 +146,7 @@ func TestBreaker_Checks(t *testing.T) {
 	if b.Admits("r", now.Add(-time.Millisecond)) || !b.Admits("r", now) || b.Admits("w", now) || b.Admits("x", now) {
 		t.Error("others than the refused canary go, or it goes early")
 	}
-	if b.Enlist("x", now) {
+	if b.Enlist("x", true, now) {
 		t.Error("a third canary is taken at the first check")
 	}
 	now = now.Add(checkHeadStart)
@@ -139,22 +157,22 @@ func TestBreaker_Checks(t *testing.T) {
 	if b.Admits("r", now) || b.Checks != 0 {
 		t.Error("a canary is asked for twice in a check, or does for both")
 	}
+	last := "w"
 	for i, want := range []time.Duration{2, 4, 8, 16, 32, 60, 60} {
-		last := b.Canaries[len(b.Canaries)-1].Mailbox
 		b.StillRefused(last, "w@contoso.example", refusal, now, time.Hour)
 		if got := b.NextCheck.Sub(now); got != want*time.Minute || b.Checks != i+1 || !b.Open {
 			t.Fatalf("check %d: the next comes after %v, want %v minutes: %+v", b.Checks, got, want, b)
 		}
 		fresh := []string{fmt.Sprint("y", i), fmt.Sprint("z", i)}
-		if !b.Enlist(fresh[0], now) || !b.Enlist(fresh[1], now) || b.Enlist("too many", now) || b.Enlist(fresh[0], now) {
+		if !b.Enlist(fresh[0], true, now) || !b.Enlist(fresh[1], true, now) || b.Enlist("too many", true, now) || b.Enlist(fresh[0], true, now) {
 			t.Fatalf("check %d: other canaries are not taken in turn: %+v", b.Checks, b.Canaries)
 		}
 		if !b.Admits(fresh[0], now) {
 			t.Error("one that is taken does not go at once")
 		}
 		b.StillRefused(fresh[0], "", refusal, now, time.Hour)
-		now = b.NextCheck
-		b.StillRefused("r", "r@contoso.example", refusal, now, time.Hour)
+		b.StillRefused(fresh[1], "", refusal, now, time.Hour)
+		now, last = b.NextCheck, "r"
 	}
 }
 
@@ -182,19 +200,54 @@ func TestBreaker_AnyThatWorksCloses(t *testing.T) {
 func TestBreaker_CanaryThatIsGone(t *testing.T) {
 	b := opened("w")
 	now := b.NextCheck.Add(30 * time.Second)
-	if b.Enlist("x", now) {
+	if b.Enlist("x", true, now) {
 		t.Error("replaced after half a minute")
 	}
 	now = now.Add(time.Minute)
-	if !b.Enlist("x", now) || !b.Admits("x", now) || b.Admits("r", now) {
+	if !b.Enlist("x", true, now) || !b.Admits("x", now) || b.Admits("r", now) {
 		t.Errorf("not replaced: %+v", b.Canaries)
 	}
-	if !b.Enlist("y", now) || b.Enlist("z", now) {
+	if !b.Enlist("y", true, now) || b.Enlist("z", true, now) {
 		t.Errorf("both are gone: %+v", b.Canaries)
 	}
 	b.StillRefused("x", "", refusal, now, time.Hour)
 	b.StillRefused("y", "", refusal, now, time.Hour)
 	if b.Checks != 1 {
+		t.Errorf("the check is not over: %+v", b)
+	}
+}
+
+// TestBreaker_CanaryThatIsGone_AnybodyIsTaken in its place: there may be none left that was fine.
+func TestBreaker_CanaryThatIsGone_AnybodyIsTaken(t *testing.T) {
+	b := opened("")
+	late := b.NextCheck.Add(61 * time.Second)
+	if b.Enlist("denied", false, b.NextCheck) || !b.Enlist("denied", false, late) || !b.Admits("denied", late) {
+		t.Errorf("not taken, or too early: %+v", b.Canaries)
+	}
+	b.StillRefused("denied", "", refusal, late, time.Hour)
+	if b.Enlist("denied too", false, late) {
+		t.Error("one that is denied is taken though nobody is missing")
+	}
+}
+
+// TestBreaker_CheckExpires: the first canary was refused and the other says nothing; the first is asked for again.
+func TestBreaker_CheckExpires(t *testing.T) {
+	b := opened("w")
+	now := b.NextCheck
+	b.StillRefused("r", "", refusal, now, time.Hour)
+	if b.Expire(now.Add(time.Minute), time.Hour) {
+		t.Error("expired though the other may answer still")
+	}
+	now = now.Add(2 * time.Minute)
+	if !b.Expire(now, time.Hour) || b.Checks != 1 || len(b.Canaries) != 1 || !b.Admits("r", now.Add(2*time.Minute)) {
+		t.Errorf("not asked for again: %+v", b)
+	}
+	if b.Expire(now.Add(2*time.Hour), time.Hour) {
+		t.Error("a check of which nobody said anything expires: it has nobody to ask but who comes")
+	}
+	b = opened("w") // the first is gone, the other answers late
+	b.StillRefused("w", "", refusal, b.NextCheck.Add(2*time.Minute), time.Hour)
+	if b.Checks != 1 || b.Canaries[0].Mailbox != "w" {
 		t.Errorf("the check is not over: %+v", b)
 	}
 }
@@ -249,7 +302,7 @@ func TestBreaker_NeverStuck(t *testing.T) {
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
 			now = now.Add(time.Duration(rapid.Int64Range(0, int64(20*time.Minute)).Draw(t, "later")))
 			mailbox := rapid.SampledFrom([]string{"r", "w", "x", "y", "z"}).Draw(t, "mailbox")
-			if b.Admits(mailbox, now) || b.Enlist(mailbox, now) {
+			if b.Admits(mailbox, now) || b.Enlist(mailbox, true, now) {
 				if rapid.Bool().Draw(t, "answers") {
 					b.StillRefused(mailbox, "", refusal, now, time.Hour)
 				}
@@ -259,7 +312,11 @@ func TestBreaker_NeverStuck(t *testing.T) {
 			}
 			later := now.Add(2 * time.Hour)
 			c := b.Clone()
-			if !c.Enlist("somebody else", later) {
+			c.Expire(later, time.Hour)
+			if !c.Admits(c.Canaries[0].Mailbox, later.Add(time.Hour)) {
+				t.Fatalf("the first canary is not asked for three hours later: %+v", c)
+			}
+			if c = b.Clone(); !c.Enlist("somebody denied", false, later) {
 				t.Fatalf("nobody may ask two hours later: %+v", b)
 			}
 		}

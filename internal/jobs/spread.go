@@ -9,7 +9,7 @@ import "time"
 // for concurrent use.
 type Spread struct {
 	looks  []look // since the oldest refusal that counts, each mailbox by its newest
-	worked string // the mailbox that worked most recently
+	worked string // the mailbox that worked most recently, and was not refused since
 }
 
 type look struct {
@@ -39,7 +39,25 @@ func (s *Spread) Worked(mailbox string, at time.Time) {
 }
 
 // Refused notes that a mailbox that was fine is refused.
-func (s *Spread) Refused(mailbox string, at time.Time) { s.add(look{mailbox, at, true}) }
+func (s *Spread) Refused(mailbox string, at time.Time) {
+	s.add(look{mailbox, at, true})
+	if s.worked == mailbox {
+		s.worked = s.before()
+	}
+}
+
+// before is the mailbox that worked most recently and has not been refused since, of those looked at of late.
+func (s *Spread) before() string {
+	seen := map[string]bool{}
+	for i := len(s.looks) - 1; i >= 0; i-- {
+		l := s.looks[i]
+		if !l.refused && !seen[l.mailbox] {
+			return l.mailbox
+		}
+		seen[l.mailbox] = true
+	}
+	return ""
+}
 
 func (s *Spread) add(l look) {
 	old := 0 // nothing before the oldest refusal that counts is of use
@@ -79,7 +97,7 @@ func (s *Spread) Wide(sure bool) (refused, observed int, wide bool) {
 	return refused, observed, false
 }
 
-// LastWorked is the mailbox that worked most recently, "" when none has.
+// LastWorked is the mailbox that worked most recently and was not refused since, "" when none is known.
 func (s *Spread) LastWorked() string { return s.worked }
 
 // RefusedSince lists the mailboxes that were newly refused and have not worked since.

@@ -28,20 +28,21 @@ func (r *run) enter(ctx context.Context, rec *jobs.Record) error {
 
 // admits reports whether a mailbox is a canary whose time has come, or becomes one because one is missing.
 func (g *gate) admits(ctx context.Context, mb string, s jobs.State, now time.Time) bool {
+	admitted := false
+	turn := func(b *jobs.Breaker) (changed bool) {
+		if admitted = b.Admits(mb, now); admitted {
+			return false
+		}
+		expired := b.Expire(now, g.w.opts.AccessRecheck)
+		admitted = b.Enlist(mb, s == jobs.StateOK || s == jobs.StateNew, now)
+		return expired || admitted
+	}
 	x, _ := g.snapshot()
-	if x.Admits(mb, now) {
-		return true
+	if !turn(&x) { // most are not needed, and ask nobody
+		return admitted
 	}
-	fine := s == jobs.StateOK || s == jobs.StateNew
-	if !fine || !x.Enlist(mb, now) { // most are not needed, and ask nobody
-		return false
-	}
-	enlisted := false
-	err := g.change(ctx, func(b *jobs.Breaker) bool {
-		enlisted = b.Enlist(mb, now)
-		return enlisted
-	})
-	return err == nil && enlisted
+	err := g.change(ctx, turn)
+	return err == nil && admitted
 }
 
 // held releases a mailbox that the breaker holds. No attempt is counted, and what is wanted of it stays wanted.

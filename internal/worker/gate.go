@@ -30,6 +30,12 @@ type gate struct {
 	seq    uint64
 }
 
+// putTries bounds how often a change is tried that others are faster with, with putPause to twice that between.
+const (
+	putTries = 10
+	putPause = 20 * time.Millisecond
+)
+
 // errHeld says that the access breaker holds the mailbox.
 var errHeld = errors.New("worker: the access breaker is open")
 
@@ -81,9 +87,23 @@ func (w *Worker) watchGates(ctx context.Context, loaded func()) error {
 func (g *gate) set(x jobs.Breaker, seq uint64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if seq <= g.seq {
-		return
+	if seq > g.seq {
+		g.take(x, seq)
 	}
+}
+
+// reset takes over what the leader says stands there instead of what was at stale, whatever its sequence: it goes back when
+// the bucket is purged or restored from a backup, or a crash loses writes.
+func (g *gate) reset(x jobs.Breaker, seq, stale uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if seq > g.seq || g.seq == stale {
+		g.take(x, seq)
+	}
+}
+
+// take replaces the state. Callers hold mu.
+func (g *gate) take(x jobs.Breaker, seq uint64) {
 	was := g.state.Open
 	g.state, g.seq = x, seq
 	g.open.Store(x.Open)
@@ -156,9 +176,9 @@ func (g *gate) snapshot() (jobs.Breaker, uint64) {
 }
 
 // change stores what f makes of the breaker, by compare-and-set, and publishes what it tells. f returns false to leave
-// it as it is; that is no error. It may be called more than once.
+// it as it is; that is no error. It may be called more than once. [bus.ErrConflict] says that others were faster every time.
 func (g *gate) change(ctx context.Context, f func(*jobs.Breaker) bool) error {
-	for {
+	for try := 1; ; try++ {
 		x, seq := g.snapshot()
 		if x.Epoch == "" {
 			x.Epoch = crand.Text()[:8]
@@ -171,10 +191,15 @@ func (g *gate) change(ctx context.Context, f func(*jobs.Breaker) bool) error {
 			g.flush(ctx)
 			return nil
 		}
-		if !errors.Is(err, bus.ErrConflict) || ctx.Err() != nil {
+		if !g.again(ctx, err, try) {
 			return err
 		}
 	}
+}
+
+// again reports whether what failed with err may be tried once more, and pauses before.
+func (g *gate) again(ctx context.Context, err error, try int) bool {
+	return errors.Is(err, bus.ErrConflict) && try < putTries && sleep(ctx, putPause+rand.N(putPause))
 }
 
 // put stores the breaker over what stands at seq. After [bus.ErrConflict] the gate knows what stands there instead.
@@ -189,14 +214,14 @@ func (g *gate) put(ctx context.Context, x jobs.Breaker, seq uint64) error {
 		if readErr != nil {
 			return readErr
 		}
-		g.set(now, at)
+		g.reset(now, at, seq)
 	}
 	return err
 }
 
 // flush publishes the events of the breaker's outbox, our own or those of a worker that died.
 func (g *gate) flush(ctx context.Context) {
-	for ctx.Err() == nil {
+	for try := 1; ctx.Err() == nil; try++ {
 		x, seq := g.snapshot()
 		if len(x.Outbox) == 0 {
 			return
@@ -208,7 +233,7 @@ func (g *gate) flush(ctx context.Context) {
 		if err == nil {
 			return
 		}
-		if !errors.Is(err, bus.ErrConflict) {
+		if !g.again(ctx, err, try) {
 			g.w.log.WithLevel(g.w.loudness("breaker's event")).Err(err).Msg("an event about the access of many mailboxes is not published yet; trying again")
 			g.w.aside(g.flushLate)
 			return
