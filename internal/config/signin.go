@@ -1,7 +1,9 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"regexp"
 	"runtime"
@@ -231,6 +233,8 @@ func (e *Exchange) checkTokenFile(s *settings) {
 	}
 	data, _, err := s.env.readFile(e.TokenFile, maxToken)
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		s.fault("federated-token-file", "does not exist: look at what is to write it, such as a projected service account token with the audience api://AzureADTokenExchange")
 	case err != nil:
 		s.fault("federated-token-file", err.Error())
 	case len(strings.TrimSpace(string(data))) == 0:

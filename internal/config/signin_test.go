@@ -96,7 +96,7 @@ func TestSignIn_FromKeys(t *testing.T) {
 		"the only certificate of a folder":        {[]string{tenant, appID}, "--auth certificate --cert-dir certs", AuthCertificate, true, nil},
 		"another way than there are keys for":     {[]string{tenant, appID, appSecret}, "--auth delegated", AuthDelegated, false, []string{"--username or ExchangeServiceUser: missing", "--password-file or ExchangeServicePassword: missing"}},
 		"federated, without a token":              {[]string{tenant, appID}, "--auth federated", AuthFederated, true, []string{"--federated-token-file: missing"}},
-		"federated, with a token that is nowhere": {[]string{tenant, appID}, "--federated-token-file nowhere", AuthFederated, true, []string{`--federated-token-file "nowhere": open nowhere`}},
+		"federated, with a token that is nowhere": {[]string{tenant, appID}, "--federated-token-file nowhere", AuthFederated, true, []string{`--federated-token-file "nowhere": does not exist: look at what is to write it`}},
 		"federated, with an empty token":          {[]string{tenant, appID}, "--federated-token-file empty", AuthFederated, true, []string{`--federated-token-file "empty": there is no token in it`}},
 	}
 	for name, tt := range tests {
