@@ -223,12 +223,10 @@ func (o *org) synchronized(p *process) {
 func (o *org) alive(p *process) {
 	o.t.Helper()
 	before := map[string]int{}
-	start := o.sim.Clock().Now().Add(24 * time.Hour).Truncate(time.Hour)
 	for _, m := range o.sim.Company().Mailboxes()[:o.wanted] {
 		mb := events.MailboxToken(m.Address)
 		before[mb] = o.count(mb, events.TypeCalendarChanged)
-		_, err := m.Create(store.Actor{Name: "test"}, m.Calendar(), &store.Item{Subject: "Review", Start: start, End: start.Add(time.Hour)})
-		must(o.t, err)
+		o.appoint(m)
 	}
 	eventually(o.t, slowly, func() error {
 		heard := 0
@@ -242,6 +240,14 @@ func (o *org) alive(p *process) {
 		}
 		return nil
 	})
+}
+
+// appoint makes an appointment.
+func (o *org) appoint(m *store.Mailbox) {
+	o.t.Helper()
+	start := o.sim.Clock().Now().Add(24 * time.Hour).Truncate(time.Hour)
+	_, err := m.Create(store.Actor{Name: "test"}, m.Calendar(), &store.Item{Subject: "Review", Start: start, End: start.Add(time.Hour)})
+	must(o.t, err)
 }
 
 // lookAt does what roomsync mailboxes sync does.

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -28,20 +29,29 @@ type system struct {
 	ews  *httptest.Server
 	bus  *bus.Bus
 	bin  string // folder of the binaries
+
+	store string // where NATS keeps its data
 }
 
 func startSystem(t *testing.T, o exchangesim.Options) *system {
 	t.Helper()
 	sim, err := exchangesim.New(o)
 	must(t, err)
-	srv, err := embedded.Start(embedded.Options{StoreDir: t.TempDir(), Listen: "127.0.0.1:0"})
+	return startSystemAround(t, sim, sim.Handler())
+}
+
+// startSystemAround is startSystem with a handler that stands before the simulator's.
+func startSystemAround(t *testing.T, sim *exchangesim.Server, h http.Handler) *system {
+	t.Helper()
+	s := &system{t: t, sim: sim, ews: httptest.NewUnstartedServer(h), bin: binaries(t), store: t.TempDir()}
+	var err error
+	s.nats, err = embedded.Start(embedded.Options{StoreDir: s.store, Listen: "127.0.0.1:0"})
 	must(t, err)
-	t.Cleanup(srv.Stop)
-	s := &system{t: t, nats: srv, sim: sim, ews: httptest.NewUnstartedServer(sim.Handler()), bin: binaries(t)}
+	t.Cleanup(s.nats.Stop)
 	s.ews.Config.ConnContext = sim.SignIn().ConnContext // NTLM signs connections in
 	s.ews.Start()
 	t.Cleanup(s.ews.Close)
-	s.bus, err = bus.Connect(t.Context(), bus.Options{URL: srv.URL(), Name: "test", Log: zerolog.Nop()})
+	s.bus, err = bus.Connect(t.Context(), bus.Options{URL: s.nats.URL(), Name: "test", Log: zerolog.Nop()})
 	must(t, err)
 	t.Cleanup(s.bus.Close)
 	must(t, s.bus.Ensure(t.Context()))
