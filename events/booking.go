@@ -11,6 +11,11 @@ type BookingUpserted struct {
 	BookingID string `json:"bookingId"` // ROOMS' key of the booking, never used for another
 	Revision  int64  `json:"revision"`  // rises with every change of the booking, also when cancelled
 	Mailbox   string `json:"mailbox"`   // address whose calendar it belongs to; the organizer of its meeting
+	// ModifiedAt is when it was changed in ROOMS; the event's time when absent. It decides where the newest change wins.
+	ModifiedAt *time.Time `json:"modifiedAt,omitempty"`
+	// BasedOn is the change key of the appointment as ROOMS knew it when the revision was made. Absent means that ROOMS
+	// knew what it had been told when it published the revision.
+	BasedOn string `json:"basedOn,omitempty"`
 
 	Subject  string `json:"subject,omitempty"`
 	Body     *Body  `json:"body,omitempty"`
@@ -70,6 +75,9 @@ type BookingCancelled struct {
 	BookingID string `json:"bookingId"`
 	Revision  int64  `json:"revision"` // higher than that of the booking cancelled
 	Mailbox   string `json:"mailbox"`
+	// ModifiedAt and BasedOn are as in [BookingUpserted].
+	ModifiedAt *time.Time `json:"modifiedAt,omitempty"`
+	BasedOn    string     `json:"basedOn,omitempty"`
 	// SendCancellations lets Exchange tell the attendees, if it had invited them.
 	SendCancellations bool   `json:"sendCancellations,omitempty"`
 	Message           string `json:"message,omitempty"` // text for the attendees
@@ -86,7 +94,13 @@ type BookingApplied struct {
 	ItemID    string `json:"itemId,omitempty"` // absent when no appointment is left
 	ChangeKey string `json:"changeKey,omitempty"`
 	UID       string `json:"uid,omitempty"`
-	Extra     Extra  `json:"-"`
+
+	// Lost names the parts that somebody had changed in Exchange and that ROOMS' revision took the place of: time,
+	// subject, body, location, freeBusy, sensitivity, reminder, categories, attendees, or "meeting " with the original
+	// start of one meeting of a series. Previous is the appointment as it was then.
+	Lost     []string `json:"lost,omitempty"`
+	Previous *Change  `json:"previous,omitempty"`
+	Extra    Extra    `json:"-"`
 }
 
 // Reasons of [BookingApplied].
@@ -98,8 +112,8 @@ const (
 	AppliedSuperseded = "superseded" // a later revision was waiting, and only that one was written
 )
 
-// BookingConflict says that somebody had changed the appointment in Exchange, so that the revision was not written.
-// Data of [TypeBookingConflict].
+// BookingConflict says that the revision was not written, or not all of it, because of what is in Exchange. Data of
+// [TypeBookingConflict].
 type BookingConflict struct {
 	BookingID string `json:"bookingId"`
 	Revision  int64  `json:"revision"`
@@ -110,7 +124,9 @@ type BookingConflict struct {
 	ChangeKey string  `json:"changeKey,omitempty"` // as it is in Exchange now
 	UID       string  `json:"uid,omitempty"`
 	Current   *Change `json:"current,omitempty"` // the appointment as it is in Exchange now
-	Extra     Extra   `json:"-"`
+	// Lost names the parts of the revision that were not written, in the words of [BookingApplied].Lost. Absent means all.
+	Lost  []string `json:"lost,omitempty"`
+	Extra Extra    `json:"-"`
 }
 
 // Reasons of [BookingConflict].
@@ -118,6 +134,8 @@ const (
 	ConflictChanged = "changed" // the appointment was changed since ROOMS last saw it
 	ConflictDeleted = "deleted" // the appointment was deleted
 	ConflictBusy    = "busy"    // something else stands in the calendar at that time
+	// ConflictDeclined is no answer but comes later: a room that the booking invited has declined.
+	ConflictDeclined = "declined"
 )
 
 // BookingRejected says that a revision was given up. It waits as a dead letter for an operator. Data of
@@ -132,7 +150,15 @@ type BookingRejected struct {
 	ChangeKey string `json:"changeKey,omitempty"`
 	Code      string `json:"code,omitempty"` // Exchange's ResponseCode; absent when it gave none
 	Hint      string `json:"hint"`           // for an operator
-	Extra     Extra  `json:"-"`
+	// Faults are all that is wrong with an invalid event.
+	Faults []Invalid `json:"faults,omitempty"`
+	Extra  Extra     `json:"-"`
+}
+
+// Invalid is one fault of an event's data.
+type Invalid struct {
+	Field   string `json:"field"`   // path of the value, such as "recurrence.daysOfWeek[1]"; "" for the whole
+	Problem string `json:"problem"` // what is wrong, and what to do
 }
 
 // Reasons of [BookingRejected].

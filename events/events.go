@@ -106,6 +106,9 @@ type Change struct {
 	Organizer *Person    `json:"organizer,omitempty"`
 	Attendees []Attendee `json:"attendees,omitempty"`
 
+	// BookingID is that of ROOMS' own booking, where the item is the appointment of one.
+	BookingID string `json:"bookingId,omitempty"`
+
 	// Omitted names the properties that were left out, or shortened, because the message would have been too large:
 	// attendees, occurrences (those after the last one given), location, subject.
 	Omitted []string `json:"omitted,omitempty"`

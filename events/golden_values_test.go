@@ -45,6 +45,8 @@ func goldenChanges() map[string]Change {
 	}
 	private := single
 	private.Sensitivity, private.Subject, private.Location, private.Organizer = Private, "", "", nil
+	booked := single
+	booked.BookingID = "ROOMS-4711"
 	large := single
 	large.Omitted = []string{"attendees"}
 	return map[string]Change{
@@ -52,6 +54,7 @@ func goldenChanges() map[string]Change {
 		"meeting":         meeting,
 		"private":         private,
 		"large":           large,
+		"booking":         booked,
 		"all-day":         goldenAllDay(),
 		"series":          goldenSeries(),
 		"deleted":         {Kind: KindDeleted, ItemID: itemB},
@@ -120,6 +123,7 @@ func goldenBookings() []goldenValue {
 		FreeBusy: Busy, Sensitivity: Normal, Reminder: ptr(0), Categories: []string{"ROOMS"},
 	}
 	meeting := single
+	meeting.ModifiedAt, meeting.BasedOn = ptr(at("2026-11-20T10:00:00Z")), keyA
 	meeting.Revision, meeting.SendInvitations, meeting.Sensitivity = 2, true, Confidential
 	meeting.Body = &Body{Type: BodyHTML, Content: "<p>Kaffee &amp; <b>Beamer</b></p>"}
 	meeting.Attendees = []Attendee{{Person: Person{"Bruno Beispiel", "bruno@contoso.example"}, Role: "required"}}
@@ -162,15 +166,19 @@ func goldenLastFriday() BookingUpserted {
 }
 
 func goldenAnswers() []goldenValue {
-	now := goldenChanges()["single"]
-	now.Kind = KindUpdated
 	const booking = "ROOMS-4711"
+	now := goldenChanges()["single"]
+	now.Kind, now.BookingID = KindUpdated, booking
 	return []goldenValue{
 		{"booking-applied.created", TypeBookingApplied, BookingApplied{BookingID: booking, Revision: 1, Mailbox: room, Reason: AppliedCreated, ItemID: itemA, ChangeKey: keyA, UID: uidA}},
 		{"booking-applied.cancelled", TypeBookingApplied, BookingApplied{BookingID: booking, Revision: 3, Mailbox: room, Reason: AppliedCancelled}},
 		{"booking-conflict.changed", TypeBookingConflict, BookingConflict{BookingID: booking, Revision: 2, Mailbox: room, Reason: ConflictChanged, ItemID: itemA, ChangeKey: keyA, UID: uidA, Current: &now}},
+		{"booking-applied.overwrote", TypeBookingApplied, BookingApplied{BookingID: booking, Revision: 2, Mailbox: room, Reason: AppliedUpdated, ItemID: itemA, ChangeKey: keyA, UID: uidA,
+			Lost: []string{"subject", "meeting 2027-03-22T08:00:00Z"}, Previous: &now}},
+		{"booking-conflict.partly", TypeBookingConflict, BookingConflict{BookingID: booking, Revision: 2, Mailbox: room, Reason: ConflictChanged, ItemID: itemA, ChangeKey: keyA, UID: uidA, Current: &now, Lost: []string{"location"}}},
 		{"booking-conflict.deleted", TypeBookingConflict, BookingConflict{BookingID: booking, Revision: 2, Mailbox: room, Reason: ConflictDeleted, ItemID: itemA, UID: uidA}},
-		{"booking-rejected.invalid", TypeBookingRejected, BookingRejected{BookingID: booking, Revision: 2, Mailbox: room, Reason: RejectedInvalid, Hint: "end lies before start: send a revision with an end after the start"}},
+		{"booking-rejected.invalid", TypeBookingRejected, BookingRejected{BookingID: booking, Revision: 2, Mailbox: room, Reason: RejectedInvalid, Hint: "send a higher revision without these faults",
+			Faults: []Invalid{{"end", "lies before start"}, {"recurrence.daysOfWeek[1]", "is no day of the week: Mittwoch"}}}},
 		{"booking-rejected.refused", TypeBookingRejected, BookingRejected{BookingID: booking, Revision: 2, Mailbox: room, Reason: RejectedRefused, Code: "ErrorCalendarDurationIsTooLong",
 			Hint: "Exchange allows five years at most", Extra: Extra{"ticket": json.RawMessage(`42`)}}},
 	}
@@ -203,7 +211,7 @@ func goldenStates() []goldenValue {
 		{"sync-completed.resync", TypeSyncCompleted, SyncCompleted{Mailbox: room, Reason: ReasonResync, Window: year, Started: since, Extra: Extra{"attempts": json.RawMessage(`2`)}}},
 		{"mailbox.minimal", SchemaMailbox, Mailbox{Address: room, Mode: ModeO365Pull, Enabled: true}},
 		{"mailbox.full", SchemaMailbox, Mailbox{Address: room, Mode: ModeExchange2016, URL: "https://exchange01.contoso.example/EWS/Exchange.asmx", Folder: "AQMkADA=",
-			Fields: []string{}, PastDays: 1, FutureDays: 90, Extra: Extra{"group": json.RawMessage(`"pilot"`)}}},
+			Fields: []string{}, PastDays: 1, FutureDays: 90, Winner: WinnerNewest, Resource: true, Extra: Extra{"group": json.RawMessage(`"pilot"`)}}},
 	}
 }
 

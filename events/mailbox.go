@@ -12,10 +12,23 @@ type Mailbox struct {
 	// Absent means subject, location and organizer; an empty list means none.
 	Fields []string `json:"fields,omitzero"`
 	// PastDays and FutureDays set the window around today; 0 means the fleet's default (7 and 365).
-	PastDays   int   `json:"pastDays,omitempty"`
-	FutureDays int   `json:"futureDays,omitempty"`
-	Extra      Extra `json:"-"`
+	PastDays   int `json:"pastDays,omitempty"`
+	FutureDays int `json:"futureDays,omitempty"`
+	// Winner says whose change stands where ROOMS and Exchange changed the same of a booking: one of the Winner
+	// constants, WinnerROOMS when absent.
+	Winner string `json:"winner,omitempty"`
+	// Resource says that it is a room or a thing: what its booking attendant makes of subjects and bodies does not count,
+	// and a booking is not written over another one.
+	Resource bool  `json:"resource,omitempty"`
+	Extra    Extra `json:"-"`
 }
+
+// Who wins where both sides changed the same.
+const (
+	WinnerROOMS    = "rooms"
+	WinnerExchange = "exchange"
+	WinnerNewest   = "newest" // whose change was made later
+)
 
 // Synchronization modes, with ROOMS' names.
 const (

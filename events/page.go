@@ -68,6 +68,7 @@ func (w *writer) change(c *Change) {
 	}
 	optionalList(w, "occurrences", c.Occurrences, (*writer).occurrence)
 	w.details(c)
+	w.optional("bookingId", c.BookingID)
 	optionalList(w, "omitted", c.Omitted, (*writer).text)
 	if len(c.Extra) > 0 {
 		w.extra(c.Extra, knownNames[Change]())
