@@ -144,13 +144,15 @@ func TestRecord_IsFencedByItsSequence(t *testing.T) {
 	}
 }
 
-func TestPutToken_OneForAMailboxInAllLanes(t *testing.T) {
+func TestPutToken_OneForAMailboxButABookingPassesPolls(t *testing.T) {
 	b := connect(t, start(t))
-	for i, want := range []bool{true, false, false} {
-		lane := []jobs.Lane{jobs.LanePoll, jobs.LaneBooking, jobs.LanePoll}[i]
-		placed, err := b.PutToken(t.Context(), "a", lane, jobs.Hint{})
-		if err != nil || placed != want {
-			t.Errorf("token %d in lane %s: placed %v, %v", i, lane, placed, err)
+	for i, x := range []struct {
+		lane jobs.Lane
+		want bool
+	}{{jobs.LanePoll, true}, {jobs.LanePoll, false}, {jobs.LaneNotify, false}, {jobs.LaneBooking, true}, {jobs.LaneBooking, false}, {jobs.LanePoll, false}} {
+		placed, err := b.PutToken(t.Context(), "a", x.lane, jobs.Hint{})
+		if err != nil || placed != x.want {
+			t.Errorf("token %d in lane %s: placed %v, %v", i, x.lane, placed, err)
 		}
 	}
 	if placed, err := b.PutToken(t.Context(), "b", jobs.LanePoll, jobs.Hint{}); !placed || err != nil {

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -36,8 +37,12 @@ func (b *Bus) Flush(ctx context.Context, mb string, r *jobs.Record) error {
 			ev.msgs = append(ev.msgs, b.eventMsg(ev.subject, mb, o))
 		case jobs.OutShadow:
 			items.msgs = append(items.msgs, plainMsg(items.subject, o))
+		case jobs.OutLink:
+			if err := b.putLink(ctx, mb, o); err != nil {
+				return err
+			}
 		case jobs.OutDead:
-			if _, err := b.publish(ctx, plainMsg(events.DeadSubject("job", mb), o), -1); err != nil {
+			if _, err := b.publish(ctx, plainMsg(events.DeadSubject(cmp.Or(o.Key, "job"), mb), o), -1); err != nil {
 				return err
 			}
 		default:

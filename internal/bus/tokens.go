@@ -147,10 +147,13 @@ func hintData(h jobs.Hint) []byte {
 	return data
 }
 
-// PutToken puts a token into the queue if the mailbox has none in any lane. It reports whether it did.
+// PutToken puts a token into the queue if the mailbox has none in any lane. It reports whether it did. A booking's token
+// stands beside one of another lane, behind which it would wait; whichever comes later finds nothing to do.
 func (b *Bus) PutToken(ctx context.Context, mb string, lane jobs.Lane, h jobs.Hint) (bool, error) {
 	m := &nats.Msg{Subject: subjectRun + string(lane) + "." + mb, Data: hintData(h), Header: nats.Header{}}
-	m.Header.Set(jetstream.ExpectedLastSubjSeqSubjHeader, subjectRun+"*."+mb)
+	if lane != jobs.LaneBooking {
+		m.Header.Set(jetstream.ExpectedLastSubjSeqSubjHeader, subjectRun+"*."+mb)
+	}
 	_, err := b.publish(ctx, m, 0)
 	if errors.Is(err, ErrConflict) {
 		return false, nil

@@ -114,7 +114,7 @@ func (b *Bus) Ensure(ctx context.Context) error {
 	if _, err := b.js.CreateKeyValue(ctx, kv); err != nil && !errors.Is(err, jetstream.ErrBucketExists) {
 		return fmt.Errorf("bus: create bucket %s: %w", kv.Bucket, err)
 	}
-	if err := errors.Join(b.createTokens(ctx), b.ensureThrottle(ctx)); err != nil {
+	if err := errors.Join(b.createTokens(ctx), b.ensureThrottle(ctx), b.ensureLinks(ctx), b.ensureChanges(ctx)); err != nil {
 		return err
 	}
 	for _, lane := range jobs.Lanes {
@@ -137,6 +137,7 @@ func (b *Bus) Check(ctx context.Context) error {
 	f.add(b.checkTokens(ctx))
 	b.checkBoxes(ctx, &f)
 	f.add(b.checkThrottle(ctx), nil)
+	f.add(b.checkLinks(ctx), nil)
 	return b.checked(ctx, f)
 }
 
@@ -209,19 +210,19 @@ func (b *Bus) Intact(ctx context.Context) error {
 		}
 	}
 	for _, lane := range jobs.Lanes {
-		if err := b.intactConsumer(ctx, consumerConfig(lane).Durable); err != nil {
+		if err := b.intactConsumer(ctx, events.StreamJobs, consumerConfig(lane).Durable); err != nil {
 			return err
 		}
 	}
-	return nil
+	return b.intactConsumer(ctx, events.StreamChanges, consumerChanges)
 }
 
-func (b *Bus) intactConsumer(ctx context.Context, name string) error {
+func (b *Bus) intactConsumer(ctx context.Context, stream, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	_, err := b.js.Consumer(ctx, events.StreamJobs, name)
+	_, err := b.js.Consumer(ctx, stream, name)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
-		return fmt.Errorf("%w: consumer %s of %s does not exist", ErrLost, name, events.StreamJobs)
+		return fmt.Errorf("%w: consumer %s of %s does not exist", ErrLost, name, stream)
 	}
 	if err != nil {
 		return b.failure("look at consumer "+name, err)

@@ -117,6 +117,7 @@ func (d *Dispatcher) Run(parent context.Context) error {
 	loaded := make(chan struct{})
 	part("records", func(ctx context.Context) error { return d.follow(ctx, loaded) })
 	part("mailboxes", func(ctx context.Context) error { return d.wanted(ctx, loaded) })
+	part("changes", func(ctx context.Context) error { return d.changes(ctx, loaded) })
 	part("sweep", func(ctx context.Context) error { return d.sweep(ctx, loaded) })
 	parts.Go(func() { d.bus.KeepClock(ctx) })
 	parts.Wait()

@@ -172,7 +172,8 @@ func settings(r *jobs.Record, e bus.MailboxEntry) jobs.Settings {
 	m := e.Mailbox
 	return jobs.Settings{
 		Address: strings.ToLower(m.Address), Mode: m.Mode, URL: m.URL, Folder: m.Folder, Enabled: m.Enabled,
-		Fields: m.Fields, PastDays: m.PastDays, FutureDays: m.FutureDays, Revision: e.Revision,
+		Fields: m.Fields, PastDays: m.PastDays, FutureDays: m.FutureDays,
+		Winner: m.Winner, Resource: m.Resource, Revision: e.Revision,
 	}
 }
 

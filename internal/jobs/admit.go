@@ -114,6 +114,7 @@ func (r *Record) Merge(stored *Record) {
 		r.Lane = Urgent(r.Lane, stored.Lane)
 	}
 	r.Look = r.Look || stored.Look
+	r.Asked = max(r.Asked, stored.Asked)
 	r.Settings = stored.Settings
 }
 

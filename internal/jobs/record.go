@@ -45,6 +45,12 @@ type Record struct {
 	Attempts  int       `json:"attempts,omitempty"`  // failed ones in a row; being throttled is not a failure
 	Throttled int       `json:"throttled,omitempty"` // throttled ones in a row
 
+	// Asked is the sequence of ROOMS' newest event for the mailbox that a dispatcher has seen, Applied the one up to which
+	// every event has its answer, Tried the one up to which an owner may have written something to Exchange.
+	Asked   uint64 `json:"asked,omitempty"`
+	Applied uint64 `json:"applied,omitempty"`
+	Tried   uint64 `json:"tried,omitempty"`
+
 	Cursor string            `json:"cursor,omitempty"` // SyncState
 	Window Window            `json:"window,omitzero"`  // what recurrences have been expanded over
 	Listed string            `json:"listed,omitempty"` // Settings.Scope of the last complete listing
@@ -91,6 +97,8 @@ type Settings struct {
 	Fields     []string `json:"fields,omitzero"` // absent: the default, empty: none
 	PastDays   int      `json:"pastDays,omitempty"`
 	FutureDays int      `json:"futureDays,omitempty"`
+	Winner     string   `json:"winner,omitempty"`
+	Resource   bool     `json:"resource,omitempty"`
 	Revision   uint64   `json:"rev,omitempty"` // of the entry
 }
 
@@ -106,11 +114,14 @@ func (s Settings) Scope() string {
 
 // Outgoing is a message of an outbox.
 type Outgoing struct {
-	Kind OutgoingKind    `json:"kind"`
-	ID   string          `json:"id"`             // stable: the same message never gets another
-	Type string          `json:"type,omitempty"` // CloudEvents type; events only
-	Time time.Time       `json:"time,omitzero"`
-	Data json.RawMessage `json:"data"`
+	Kind OutgoingKind `json:"kind"`
+	ID   string       `json:"id"`             // stable: the same message never gets another
+	Type string       `json:"type,omitempty"` // CloudEvents type; events only
+	Time time.Time    `json:"time,omitzero"`
+	Key  string       `json:"key,omitempty"` // links: their key; dead letters: their kind, "job" when empty
+	// Expect is of links: the sequence at which the one before it stands.
+	Expect uint64          `json:"expect,omitempty"`
+	Data   json.RawMessage `json:"data"` // the last field, see Record.AppendJSON
 }
 
 // OutgoingKind says where an outgoing message goes.
@@ -121,6 +132,7 @@ const (
 	OutEvent  OutgoingKind = "event"  // to ROOMS
 	OutShadow OutgoingKind = "shadow" // to the list of what ROOMS has been told exists
 	OutDead   OutgoingKind = "dead"   // to the dead letters
+	OutLink   OutgoingKind = "link"   // to the bucket of links
 )
 
 // Failure is the evidence of a failed attempt, without any text of the server's.
@@ -155,6 +167,19 @@ func (r *Record) Told(id, changeKey string) bool {
 
 // DeletedKey stands in Ahead for the change key of an item whose deletion has been told.
 const DeletedKey = "-"
+
+// Pending reports whether events of ROOMS wait for an answer.
+func (r *Record) Pending() bool { return r.Asked > r.Applied }
+
+// Commit gives messages their ids (mailbox, the record's epoch, commit, position) and puts them into the outbox.
+func (r *Record) Commit(mb string, now time.Time, out []Outgoing) {
+	r.Commits++
+	r.Outbox = make([]Outgoing, len(out))
+	for i, o := range out {
+		o.ID, o.Time = fmt.Sprintf("%s/%s/%d/%d", mb, r.Epoch, r.Commits, i), now
+		r.Outbox[i] = o
+	}
+}
 
 // Idle reports whether nothing is wanted of the mailbox but its next poll.
 func (r *Record) Idle() bool { return r.Done >= r.Want && len(r.Outbox) == 0 }

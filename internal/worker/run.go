@@ -260,8 +260,7 @@ func (r *run) reread(ctx context.Context, wrote *jobs.Record, cause error, attem
 // afterwards in the run's view, and in the store with the next commit.
 func (r *run) emit(ctx context.Context, out []jobs.Outgoing, change func(*jobs.Record)) error {
 	err := r.commit(ctx, func(rec *jobs.Record) error {
-		rec.Commits++
-		rec.Outbox = number(r.mb, rec, r.w.bus.Now(), out)
+		rec.Commit(r.mb, r.w.bus.Now(), out)
 		change(rec)
 		return nil
 	})
@@ -269,17 +268,6 @@ func (r *run) emit(ctx context.Context, out []jobs.Outgoing, change func(*jobs.R
 		return err
 	}
 	return r.flush(ctx)
-}
-
-// number gives messages their ids: mailbox, the record's epoch, commit, position. They stay the same however often the
-// commit is tried.
-func number(mb string, rec *jobs.Record, now time.Time, out []jobs.Outgoing) []jobs.Outgoing {
-	numbered := make([]jobs.Outgoing, len(out))
-	for i, o := range out {
-		o.ID, o.Time = fmt.Sprintf("%s/%s/%d/%d", mb, rec.Epoch, rec.Commits, i), now
-		numbered[i] = o
-	}
-	return numbered
 }
 
 // flush publishes the outbox, our own or a predecessor's.
