@@ -37,6 +37,12 @@ type BookingUpserted struct {
 	// CancelledOccurrences are the original starts of meetings that do not take place.
 	CancelledOccurrences []time.Time `json:"cancelledOccurrences,omitempty"`
 
+	// BasedOn is the change key of the appointment as ROOMS knew it when it made the revision. What differs from that
+	// version is then ROOMS' will. When absent, ROOMS is taken to know what it was told before the event was stored.
+	BasedOn string `json:"basedOn,omitempty"`
+	// Modified is when a user changed the booking; the event's time when absent.
+	Modified *time.Time `json:"modified,omitempty"`
+
 	Extra Extra `json:"-"`
 }
 
@@ -86,7 +92,13 @@ type BookingApplied struct {
 	ItemID    string `json:"itemId,omitempty"` // absent when no appointment is left
 	ChangeKey string `json:"changeKey,omitempty"`
 	UID       string `json:"uid,omitempty"`
-	Extra     Extra  `json:"-"`
+
+	// Lost names the parts of the appointment that were overwritten although ROOMS may not have known of them: time,
+	// subject, body, location, freeBusy, sensitivity, reminder, categories, attendees, or "meeting " and the original start
+	// of a meeting.
+	Lost     []string `json:"lost,omitempty"`
+	Previous *Change  `json:"previous,omitempty"` // the appointment as it was before, where something of it was lost
+	Extra    Extra    `json:"-"`
 }
 
 // Reasons of [BookingApplied].
@@ -98,19 +110,21 @@ const (
 	AppliedSuperseded = "superseded" // a later revision was waiting, and only that one was written
 )
 
-// BookingConflict says that somebody had changed the appointment in Exchange, so that the revision was not written.
-// Data of [TypeBookingConflict].
+// BookingConflict says that somebody had changed the appointment in Exchange, so that the revision, or what Lost names
+// of it, was not written. Data of [TypeBookingConflict].
 type BookingConflict struct {
 	BookingID string `json:"bookingId"`
 	Revision  int64  `json:"revision"`
 	Mailbox   string `json:"mailbox"`
 	Reason    string `json:"reason"` // one of the Conflict constants
 
-	ItemID    string  `json:"itemId,omitempty"`
-	ChangeKey string  `json:"changeKey,omitempty"` // as it is in Exchange now
-	UID       string  `json:"uid,omitempty"`
-	Current   *Change `json:"current,omitempty"` // the appointment as it is in Exchange now
-	Extra     Extra   `json:"-"`
+	ItemID    string `json:"itemId,omitempty"`
+	ChangeKey string `json:"changeKey,omitempty"` // as it is in Exchange now
+	UID       string `json:"uid,omitempty"`
+	// Lost names the parts of the revision that were not written, as in [BookingApplied]. The others were.
+	Lost    []string `json:"lost,omitempty"`
+	Current *Change  `json:"current,omitempty"` // the appointment as it is in Exchange now
+	Extra   Extra    `json:"-"`
 }
 
 // Reasons of [BookingConflict].
@@ -132,7 +146,16 @@ type BookingRejected struct {
 	ChangeKey string `json:"changeKey,omitempty"`
 	Code      string `json:"code,omitempty"` // Exchange's ResponseCode; absent when it gave none
 	Hint      string `json:"hint"`           // for an operator
-	Extra     Extra  `json:"-"`
+	// Faults are all that is wrong with an event that does not keep to the contract.
+	Faults []Invalid `json:"faults,omitempty"`
+	Extra  Extra     `json:"-"`
+}
+
+// Invalid is a fault of an event.
+type Invalid struct {
+	Field   string `json:"field"`        // path in the data, such as recurrence.daysOfWeek[1]
+	Problem string `json:"problem"`      // what is wrong with it
+	Do      string `json:"do,omitempty"` // what to do about it
 }
 
 // Reasons of [BookingRejected].

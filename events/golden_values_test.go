@@ -125,10 +125,13 @@ func goldenBookings() []goldenValue {
 	meeting.Attendees = []Attendee{{Person: Person{"Bruno Beispiel", "bruno@contoso.example"}, Role: "required"}}
 	unknown := single
 	unknown.Extra = Extra{"catering": json.RawMessage(`{"persons":4}`)}
+	based := single
+	based.Revision, based.BasedOn, based.Modified = 3, keyA, ptr(at("2026-11-24T07:29:58Z"))
 	return []goldenValue{
 		{"booking-upserted.single", TypeBookingUpserted, single},
 		{"booking-upserted.meeting", TypeBookingUpserted, meeting},
 		{"booking-upserted.unknown-fields", TypeBookingUpserted, unknown},
+		{"booking-upserted.based-on", TypeBookingUpserted, based},
 		{"booking-upserted.all-day", TypeBookingUpserted, BookingUpserted{
 			BookingID: "ROOMS-4712", Revision: 1, Mailbox: room, Subject: "Inventar", TimeZone: TimeZone{Windows: zurich.Windows},
 			AllDay: true, StartDate: "2026-12-30", EndDate: "2027-01-01", FreeBusy: Free}},
@@ -171,6 +174,13 @@ func goldenAnswers() []goldenValue {
 		{"booking-conflict.changed", TypeBookingConflict, BookingConflict{BookingID: booking, Revision: 2, Mailbox: room, Reason: ConflictChanged, ItemID: itemA, ChangeKey: keyA, UID: uidA, Current: &now}},
 		{"booking-conflict.deleted", TypeBookingConflict, BookingConflict{BookingID: booking, Revision: 2, Mailbox: room, Reason: ConflictDeleted, ItemID: itemA, UID: uidA}},
 		{"booking-rejected.invalid", TypeBookingRejected, BookingRejected{BookingID: booking, Revision: 2, Mailbox: room, Reason: RejectedInvalid, Hint: "end lies before start: send a revision with an end after the start"}},
+		{"booking-rejected.faults", TypeBookingRejected, BookingRejected{BookingID: booking, Revision: 2, Mailbox: room, Reason: RejectedInvalid, Hint: "2 faults", Faults: []Invalid{
+			{Field: "end", Problem: "lies before start", Do: "send a revision with an end after the start"},
+			{Field: "recurrence.daysOfWeek[1]", Problem: "\"Montag\" is no day", Do: "use Monday to Sunday"}}}},
+		{"booking-applied.overwritten", TypeBookingApplied, BookingApplied{BookingID: booking, Revision: 2, Mailbox: room, Reason: AppliedUpdated, ItemID: itemA, ChangeKey: keyA, UID: uidA,
+			Lost: []string{"location"}, Previous: &now}},
+		{"booking-conflict.parts", TypeBookingConflict, BookingConflict{BookingID: booking, Revision: 2, Mailbox: room, Reason: ConflictChanged, ItemID: itemA, ChangeKey: keyA, UID: uidA,
+			Lost: []string{"subject", "meeting 2027-03-22T08:00:00Z"}, Current: &now}},
 		{"booking-rejected.refused", TypeBookingRejected, BookingRejected{BookingID: booking, Revision: 2, Mailbox: room, Reason: RejectedRefused, Code: "ErrorCalendarDurationIsTooLong",
 			Hint: "Exchange allows five years at most", Extra: Extra{"ticket": json.RawMessage(`42`)}}},
 	}
