@@ -41,13 +41,13 @@ type Meeting struct {
 
 // Booking is what ROOMS wants of one appointment, checked and in Exchange's words.
 type Booking struct {
-	ID        string
-	Revision  int64
-	Modified  time.Time // when ROOMS' user changed it
-	Stored    time.Time // when the queue stored the event, by the queue's clock
+	ID       string
+	Revision int64
+	Modified time.Time // when ROOMS' user changed it
+	Stored   time.Time // when the queue stored the event, by the queue's clock
 	// BasedOn is the change key of the appointment as ROOMS knew it when it made the revision; "" where it does not say.
-	BasedOn string
-	Cancelled bool      // it does not take place any more; Content is empty then
+	BasedOn   string
+	Cancelled bool // it does not take place any more; Content is empty then
 	Content   Content
 	// Notify lets Exchange write to the attendees: invitations, updates, cancellations.
 	Notify bool
