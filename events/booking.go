@@ -93,12 +93,12 @@ type BookingApplied struct {
 	ChangeKey string `json:"changeKey,omitempty"`
 	UID       string `json:"uid,omitempty"`
 
-	// Lost names the parts of the appointment that were overwritten although ROOMS may not have known of them: time,
-	// subject, body, location, freeBusy, sensitivity, reminder, categories, attendees, or "meeting " and the original start
-	// of a meeting.
-	Lost     []string `json:"lost,omitempty"`
-	Previous *Change  `json:"previous,omitempty"` // the appointment as it was before, where something of it was lost
-	Extra    Extra    `json:"-"`
+	// Overwritten names the parts of the appointment that were overwritten although ROOMS may not have known of them:
+	// time, subject, body, location, freeBusy, sensitivity, reminder, categories, attendees, or "meeting " and the
+	// original start of a meeting.
+	Overwritten []string `json:"overwritten,omitempty"`
+	Previous    *Change  `json:"previous,omitempty"` // the appointment as it was before something was overwritten
+	Extra       Extra    `json:"-"`
 }
 
 // Reasons of [BookingApplied].
@@ -121,10 +121,13 @@ type BookingConflict struct {
 	ItemID    string `json:"itemId,omitempty"`
 	ChangeKey string `json:"changeKey,omitempty"` // as it is in Exchange now
 	UID       string `json:"uid,omitempty"`
-	// Lost names the parts of the revision that were not written, as in [BookingApplied]. The others were.
-	Lost    []string `json:"lost,omitempty"`
-	Current *Change  `json:"current,omitempty"` // the appointment as it is in Exchange now
-	Extra   Extra    `json:"-"`
+	// Lost names the parts of the revision that were not written; the others were. Overwritten and Previous are as in
+	// [BookingApplied].
+	Lost        []string `json:"lost,omitempty"`
+	Current     *Change  `json:"current,omitempty"` // the appointment as it is in Exchange now
+	Overwritten []string `json:"overwritten,omitempty"`
+	Previous    *Change  `json:"previous,omitempty"`
+	Extra       Extra    `json:"-"`
 }
 
 // Reasons of [BookingConflict].

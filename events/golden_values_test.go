@@ -178,7 +178,7 @@ func goldenAnswers() []goldenValue {
 			{Field: "end", Problem: "lies before start", Do: "send a revision with an end after the start"},
 			{Field: "recurrence.daysOfWeek[1]", Problem: "\"Montag\" is no day", Do: "use Monday to Sunday"}}}},
 		{"booking-applied.overwritten", TypeBookingApplied, BookingApplied{BookingID: booking, Revision: 2, Mailbox: room, Reason: AppliedUpdated, ItemID: itemA, ChangeKey: keyA, UID: uidA,
-			Lost: []string{"location"}, Previous: &now}},
+			Overwritten: []string{"location"}, Previous: &now}},
 		{"booking-conflict.parts", TypeBookingConflict, BookingConflict{BookingID: booking, Revision: 2, Mailbox: room, Reason: ConflictChanged, ItemID: itemA, ChangeKey: keyA, UID: uidA,
 			Lost: []string{"subject", "meeting 2027-03-22T08:00:00Z"}, Current: &now}},
 		{"booking-rejected.refused", TypeBookingRejected, BookingRejected{BookingID: booking, Revision: 2, Mailbox: room, Reason: RejectedRefused, Code: "ErrorCalendarDurationIsTooLong",
