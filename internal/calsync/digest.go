@@ -78,7 +78,7 @@ func timeValue(n Content) string {
 
 func meetingValue(m Meeting) string {
 	if m.Cancelled {
-		return "cancelled"
+		return cancelledMeeting
 	}
 	v := m.Start.Format(time.RFC3339) + "/" + m.End.Format(time.RFC3339)
 	for _, own := range []*string{m.Subject, m.Location, m.FreeBusy} {
