@@ -157,8 +157,9 @@ type BookingRejected struct {
 
 // Invalid is one fault of an event's data.
 type Invalid struct {
-	Field   string `json:"field"`   // path of the value, such as "recurrence.daysOfWeek[1]"; "" for the whole
-	Problem string `json:"problem"` // what is wrong, and what to do
+	Field   string `json:"field"`        // path of the value, such as "recurrence.daysOfWeek[1]"; "" for the whole
+	Problem string `json:"problem"`      // what is wrong with it
+	Do      string `json:"do,omitempty"` // what to do about it
 }
 
 // Reasons of [BookingRejected].

@@ -178,7 +178,7 @@ func goldenAnswers() []goldenValue {
 		{"booking-conflict.partly", TypeBookingConflict, BookingConflict{BookingID: booking, Revision: 2, Mailbox: room, Reason: ConflictChanged, ItemID: itemA, ChangeKey: keyA, UID: uidA, Current: &now, Lost: []string{"location"}}},
 		{"booking-conflict.deleted", TypeBookingConflict, BookingConflict{BookingID: booking, Revision: 2, Mailbox: room, Reason: ConflictDeleted, ItemID: itemA, UID: uidA}},
 		{"booking-rejected.invalid", TypeBookingRejected, BookingRejected{BookingID: booking, Revision: 2, Mailbox: room, Reason: RejectedInvalid, Hint: "send a higher revision without these faults",
-			Faults: []Invalid{{"end", "lies before start"}, {"recurrence.daysOfWeek[1]", "is no day of the week: Mittwoch"}}}},
+			Faults: []Invalid{{"end", "lies before start", "give an end after the start"}, {"recurrence.daysOfWeek[1]", "Mittwoch is no day of the week", ""}}}},
 		{"booking-rejected.refused", TypeBookingRejected, BookingRejected{BookingID: booking, Revision: 2, Mailbox: room, Reason: RejectedRefused, Code: "ErrorCalendarDurationIsTooLong",
 			Hint: "Exchange allows five years at most", Extra: Extra{"ticket": json.RawMessage(`42`)}}},
 	}

@@ -53,6 +53,9 @@ type Booking struct {
 	Notify bool
 	// Message is text for the attendees of a cancelled booking.
 	Message string
+	// Earlier are the revisions that this one superseded before they had an answer. An attempt at one of them may have
+	// reached Exchange.
+	Earlier []Booking
 }
 
 // Link ties a booking to its appointment, and remembers what both sides agreed on last. It holds no personal data.
@@ -76,6 +79,13 @@ type Link struct {
 	// Settled says that Exchange holds what the appointment looked like when it was read at ChangeKey. Until then it
 	// holds what was written.
 	Settled bool `json:"settled,omitempty"`
+	// Series says that the appointment is a series.
+	Series bool `json:"series,omitempty"`
+	// Open are the parts that somebody changed in Exchange and that ROOMS' last revision, which did not know of it, left
+	// as they are: both sides have still to agree on them.
+	Open []Part `json:"open,omitempty"`
+	// Unsure says that a write was given up whose outcome nobody found out: the calendar must be looked into first.
+	Unsure bool `json:"unsure,omitempty"`
 
 	// Told is what ROOMS has been told of the appointment since then.
 	Told Told `json:"told,omitzero"`
@@ -89,6 +99,7 @@ type Told struct {
 	ChangeKey string    `json:"changeKey"`
 	At        time.Time `json:"at"` // when it was committed, by the queue's clock
 	Exchange  Digests   `json:"exchange"`
+	Gone      bool      `json:"gone,omitempty"` // that it was deleted, or moved out of the calendar
 }
 
 // LinkState says what became of a booking's appointment.

@@ -59,12 +59,14 @@ func Admit(r *Record, now time.Time) Admission {
 	return Admission{Action: Park, At: r.NextPoll}
 }
 
-// Take makes owner the owner, for a lease from now.
+// Take makes owner the owner, for a lease from now. From then on he may have written whatever is asked, so that a next
+// owner must look first, unless this one says better ([Record.Doubt]).
 func (r *Record) Take(owner string, now time.Time) {
 	if r.Owner != "" {
 		r.Crashes++
 	}
 	r.Owner, r.Lease = owner, now.Add(LeaseTTL)
+	r.Tried = max(r.Tried, r.Asked)
 	r.Fence++
 	r.Rev++
 }
@@ -74,6 +76,14 @@ func (r *Record) Release() {
 	r.Owner, r.Lease, r.Crashes = "", time.Time{}, 0
 	if r.Done >= r.Want {
 		r.Lane = ""
+	}
+}
+
+// Doubt says up to which of ROOMS' events it is not known whether Exchange has them. Those that have an answer are known.
+func (r *Record) Doubt(seq uint64) {
+	r.Tried = max(seq, r.Applied)
+	if r.Tried == r.Applied {
+		r.Tried = 0
 	}
 }
 

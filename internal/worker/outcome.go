@@ -105,6 +105,7 @@ func (r *run) release(ctx context.Context, change func(*jobs.Record)) error {
 		if r.looked {
 			rec.Look = false
 		}
+		rec.Doubt(max(r.doubt, r.wrote))
 		rec.Release()
 		if rec.Look { // an operator has asked since this run began
 			rec.Unpark()

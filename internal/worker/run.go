@@ -33,6 +33,10 @@ type run struct {
 	gate    *gate // to the mailbox's server; nil until it is entered
 	through bool  // asked for in spite of the breaker, as a canary or for an operator
 	looked  bool  // an operator wanted this look
+
+	// doubt is the last of ROOMS' events that an owner before this one may have written without saying so, wrote the last one
+	// that this run has tried to write.
+	doubt, wrote uint64
 }
 
 // errLost says that somebody else owns the mailbox now: nothing more may be done for it here.
@@ -87,6 +91,7 @@ func (r *run) take(ctx context.Context) (bool, error) {
 	if mine.Epoch == "" {
 		mine.Epoch = crand.Text()[:8]
 	}
+	doubt := mine.Tried
 	mine.Take(r.w.opts.Name+"/"+fmt.Sprint(r.w.runs.Add(1)), r.w.bus.Now())
 	asked := time.Now()
 	seq, err := r.w.bus.PutRecord(ctx, r.mb, &mine, r.seq)
@@ -103,7 +108,7 @@ func (r *run) take(ctx context.Context) (bool, error) {
 		}
 		mine, seq = stored, at
 	}
-	r.rec, r.seq = mine, seq
+	r.rec, r.seq, r.doubt = mine, seq, doubt
 	r.leased(asked)
 	return true, nil
 }

@@ -12,7 +12,7 @@ import (
 	_ "time/tzdata" // a container or a Windows server may have no zone database
 )
 
-//go:generate go run ./gen -windows windowsZones.json -aliases timezone.json -license LICENSE -o table.go
+//go:generate go run ./gen -windows windowsZones.json -aliases timezone.json -license LICENSE -o table.go -dates cldr-dates-full -meta metaZones.json -names names.go
 
 // Zone is a Windows time zone.
 type Zone struct {

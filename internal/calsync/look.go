@@ -1,0 +1,131 @@
+package calsync
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Look puts in order what [Writer.Find] found of a booking, oldest first. Meetings are left to the caller, of Held and of
+// Successor where they are series.
+func Look(b Booking, l Link, found []Held) Seen {
+	var live []Held
+	for _, h := range found {
+		if !h.Cancelled {
+			live = append(live, h)
+		}
+	}
+	linked := slices.IndexFunc(found, func(h Held) bool { return l.State == LinkLive && h.ID == l.ItemID })
+	switch {
+	case linked >= 0 && !found[linked].Cancelled:
+		return beside(b, found[linked], live)
+	case len(live) > 0:
+		return among(b, l, live)
+	case linked >= 0:
+		return Seen{Sight: Found, Held: found[linked]}
+	}
+	return Seen{Sight: Gone}
+}
+
+// beside looks for what an attempt at this revision made beside the linked appointment to take its place. Anything else
+// is somebody's copy, and left alone.
+func beside(b Booking, linked Held, live []Held) Seen {
+	s := Seen{Sight: Found, Held: linked}
+	for _, h := range live {
+		if h.ID == linked.ID || !made(b, h) || linked.Revision >= h.Revision || h.UID == linked.UID {
+			continue
+		}
+		if s.Successor == nil {
+			s.Successor = &h
+		} else if double(*s.Successor, h) {
+			s.Doubles = append(s.Doubles, h)
+		}
+	}
+	return s
+}
+
+// made says whether an attempt at this revision, or at one that it superseded, made an appointment.
+func made(b Booking, h Held) bool {
+	return h.Revision == b.Revision || slices.ContainsFunc(b.Earlier, func(e Booking) bool { return e.Revision == h.Revision })
+}
+
+// double says whether two appointments were made of one request by something on the way that repeated it: they are alike,
+// but have not the UID in common that a person's copy has, or lacks.
+func double(a, b Held) bool {
+	if a.UID == "" || b.UID == "" || a.UID == b.UID || a.Revision != b.Revision {
+		return false
+	}
+	x, y := DigestsOf(ContentOf(a, nil), Policy{}, a.BookingID), DigestsOf(ContentOf(b, nil), Policy{}, a.BookingID)
+	for _, part := range allParts {
+		if x[part] != y[part] {
+			return false
+		}
+	}
+	return true
+}
+
+// among chooses the booking's appointment where the linked one is not there: what an attempt at this revision made, else
+// the one with the linked one's UID, else the oldest.
+func among(b Booking, l Link, live []Held) Seen {
+	rank := func(h Held) int {
+		switch {
+		case made(b, h) && h.Revision > l.Revision:
+			return 0
+		case h.UID != "" && h.UID == l.UID:
+			return 1
+		}
+		return 2
+	}
+	slices.SortStableFunc(live, func(a, b Held) int { return cmp.Compare(rank(a), rank(b)) })
+	s := Seen{Sight: Found, Held: live[0]}
+	if rank(live[0]) == 0 {
+		for _, h := range live[1:] {
+			if double(live[0], h) {
+				s.Doubles = append(s.Doubles, h)
+			}
+		}
+	}
+	return s
+}
+
+// Clashes are the appointments in a listing at whose time a booking would take place, leaving out the booking's own, what
+// is cancelled and what leaves the time free. It looks at the meetings of a series within w.
+func Clashes(b Booking, l Link, listed []Appointment, w Window) []Appointment {
+	var out []Appointment
+	slots := b.Content.slotsIn(w)
+	for _, a := range listed {
+		ours := a.ID == l.ItemID && l.ItemID != "" || a.UID == l.UID && l.UID != ""
+		if ours || a.Cancelled || a.FreeBusy == "Free" || a.Type == Master {
+			continue
+		}
+		if slices.ContainsFunc(slots, func(s slot) bool { return s.start.Before(a.End) && a.Start.Before(s.end) }) {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// slotsIn are when a content takes place within w.
+func (c Content) slotsIn(w Window) []slot {
+	if c.Recurrence == nil {
+		return []slot{{c.Start, c.Start, c.End, -1}}
+	}
+	moved := map[int64]Meeting{}
+	for _, m := range c.Meetings {
+		moved[minute(m.Original).Unix()] = m
+	}
+	var out []slot
+	for start := range c.starts() {
+		if start.After(w.To.Add(31 * 24 * time.Hour)) {
+			break
+		}
+		m, ok := moved[start.Unix()]
+		if !ok {
+			m = patternMeeting(c, start)
+		}
+		if !m.Cancelled && w.Overlaps(m.Start, m.End) {
+			out = append(out, slot{start, m.Start, m.End, -1})
+		}
+	}
+	return out
+}

@@ -1,0 +1,241 @@
+package calsync
+
+// verdict says what becomes of one part.
+type verdict int
+
+const (
+	same      verdict = iota // neither side has changed it
+	agreed                   // both have it alike
+	written                  // ROOMS' is written
+	overwrote                // ROOMS' is written over a change that it may not have known of
+	open                     // Exchange's stays, and ROOMS is told of it as of any change
+	kept                     // Exchange's stays, and ROOMS' is lost
+)
+
+func (v verdict) writes() bool { return v == written || v == overwrote }
+func (v verdict) stays() bool  { return v == open || v == kept }
+
+// threeWay is the comparison of three versions, part by part.
+type threeWay struct {
+	b Booking
+	l Link
+	s Seen
+	p Policy
+
+	theirs                  Content // Exchange's, where somebody looked
+	rooms, exchange         Digests // now
+	baseRooms, baseExchange Digests // when they agreed last
+	told                    Digests // what ROOMS has been told of Exchange's
+	exactly                 bool    // ROOMS says itself that it knows that
+	verdicts                map[Part]verdict
+}
+
+func compare(b Booking, l Link, s Seen, p Policy) *threeWay {
+	m := &threeWay{b: b, l: l, s: s, p: p, rooms: DigestsOf(b.Content, p, b.ID), verdicts: map[Part]verdict{}}
+	m.exchange, m.baseRooms, m.baseExchange = copyOf(l.Exchange), copyOf(l.Rooms), copyOf(l.Exchange)
+	if s.Sight == Found {
+		m.theirs = ContentOf(s.Held, s.Meetings)
+		m.exchange = DigestsOf(m.theirs, p, b.ID)
+		m.findBase()
+	}
+	m.findKnowledge()
+	for _, part := range parts(m.rooms, m.exchange, m.baseRooms, m.baseExchange) {
+		m.verdicts[part] = m.judge(part)
+	}
+	m.coupleMeetings()
+	return m
+}
+
+func copyOf(d Digests) Digests {
+	c := make(Digests, len(d))
+	for part, v := range d {
+		c[part] = v
+	}
+	return c
+}
+
+// findBase corrects what both sides agreed on by what is known of the version that was found.
+func (m *threeWay) findBase() {
+	held := m.s.Held
+	if m.l.State == LinkNone || m.l.State == LinkCancelled || m.l.Unsure && held.Revision == m.l.Revision {
+		// Nothing is known that they agreed on: ROOMS' is written wherever it differs.
+		m.baseRooms, m.baseExchange = copyOf(m.exchange), copyOf(m.exchange)
+	} else if held.ID == m.l.ItemID && held.ChangeKey == m.l.ChangeKey {
+		m.untouched()
+	}
+	for _, tried := range append([]Booking{m.b}, m.b.Earlier...) {
+		if held.Revision == tried.Revision && tried.Revision > m.l.Revision && !tried.Cancelled {
+			m.resume(DigestsOf(tried.Content, m.p, m.b.ID))
+			return
+		}
+	}
+}
+
+// untouched takes what is there for what was agreed, since nobody has written to it: the server stored something else
+// than it was given.
+func (m *threeWay) untouched() {
+	left := m.baseExchange
+	m.baseExchange = copyOf(m.exchange)
+	for _, part := range m.l.Open {
+		set(m.baseExchange, part, left[part])
+	}
+}
+
+// resume allows for an attempt that reached Exchange and has no answer yet. What it wrote is not a change of somebody
+// else's. Where it made the series, or set its pattern, the meetings that differ may not have followed yet.
+func (m *threeWay) resume(tried Digests) {
+	fresh := m.l.State != LinkLive
+	moved := m.s.Held.ID != m.l.ItemID || tried[PartTime] == m.exchange[PartTime] && tried[PartTime] != m.baseRooms[PartTime]
+	for _, part := range parts(tried, m.exchange, m.baseRooms, m.baseExchange) {
+		switch {
+		case part.ofMeeting() && (fresh || moved):
+			delete(m.baseRooms, part)
+			delete(m.baseExchange, part)
+		case fresh || m.exchange[part] == tried[part]:
+			set(m.baseRooms, part, tried[part])
+			set(m.baseExchange, part, tried[part])
+		}
+	}
+}
+
+func set(d Digests, part Part, digest string) {
+	if digest == "" {
+		delete(d, part)
+	} else {
+		d[part] = digest
+	}
+}
+
+// findKnowledge finds out which version of Exchange's ROOMS knew when it made the revision.
+func (m *threeWay) findKnowledge() {
+	t := m.l.Told
+	switch {
+	case m.b.BasedOn != "" && m.b.BasedOn == m.s.Held.ChangeKey:
+		m.told, m.exactly = m.exchange, true
+	case m.b.BasedOn != "" && m.b.BasedOn == t.ChangeKey:
+		m.told, m.exactly = t.Exchange, true
+	case m.b.BasedOn == "" && t.known() && m.b.Stored.After(t.At):
+		m.told = t.Exchange
+	}
+}
+
+func (m *threeWay) judge(part Part) verdict {
+	rooms, exchange := m.rooms[part], m.exchange[part]
+	roomsChanged, exchangeChanged := rooms != m.baseRooms[part], exchange != m.baseExchange[part]
+	knows := m.told != nil && m.told[part] == exchange
+	switch {
+	case rooms == exchange:
+		return agreed
+	case !roomsChanged && !exchangeChanged:
+		return same
+	case !exchangeChanged, knows && m.exactly:
+		return written
+	case !roomsChanged && !knows:
+		return open
+	case m.roomsWins():
+		return overwrote
+	}
+	return kept
+}
+
+func (m *threeWay) roomsWins() bool {
+	switch m.p.Winner {
+	case WinnerExchange:
+		return false
+	case WinnerNewest:
+		return !m.b.Modified.Before(m.s.Held.LastModified)
+	}
+	return true
+}
+
+// coupleMeetings corrects the verdicts about meetings by the pattern that the series is to have: a meeting of Exchange's
+// that the new pattern does not have cannot stay, and one of ROOMS' that Exchange's does not have cannot be written.
+func (m *threeWay) coupleMeetings() {
+	if m.s.Sight != Found || m.rooms[PartTime] == m.exchange[PartTime] {
+		return
+	}
+	merged := m.content()
+	fits := fitting(merged)
+	for part, v := range m.verdicts {
+		switch {
+		case !part.ofMeeting() || fits[part]:
+		case v.stays() && m.exchange[part] != "" && !m.verdicts[PartTime].stays():
+			m.verdicts[part] = overwrote
+		case v.writes() && m.rooms[part] != "" && m.verdicts[PartTime].stays():
+			m.verdicts[part] = kept
+		}
+	}
+}
+
+// fitting are the meetings of a content that its pattern has, and that keep clear of their neighbours.
+func fitting(c Content) map[Part]bool {
+	fits := map[Part]bool{}
+	if c.Recurrence == nil {
+		return fits
+	}
+	slots, unplaced, _ := arrange(c)
+	crossing := map[Part]bool{}
+	for i := 1; i < len(slots); i++ {
+		if crosses(c, slots[i-1], slots[i]) {
+			crossing[MeetingPart(slots[i-1].original)], crossing[MeetingPart(slots[i].original)] = true, true
+		}
+	}
+	for i, meeting := range c.Meetings {
+		part := MeetingPart(meeting.Original)
+		fits[part] = !unplaced[i] && !crossing[part]
+	}
+	return fits
+}
+
+// content is what Exchange is to hold.
+func (m *threeWay) content() Content {
+	c := m.b.Content
+	for _, part := range allParts {
+		if m.verdicts[part].stays() {
+			c = withPart(c, m.theirs, part)
+		}
+	}
+	c.Meetings = m.meetings()
+	return c
+}
+
+// meetings are those that differ from the series, of either side.
+func (m *threeWay) meetings() []Meeting {
+	var out []Meeting
+	for _, x := range m.b.Content.Meetings {
+		if !m.verdicts[MeetingPart(minute(x.Original))].stays() {
+			out = append(out, x)
+		}
+	}
+	for _, x := range m.theirs.Meetings {
+		if m.verdicts[MeetingPart(minute(x.Original))].stays() {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// withPart returns c with a part of another content.
+func withPart(c, from Content, part Part) Content {
+	switch part {
+	case PartTime:
+		c.Start, c.End, c.Zone, c.AllDay, c.Recurrence = from.Start, from.End, from.Zone, from.AllDay, from.Recurrence
+	case PartSubject:
+		c.Subject = from.Subject
+	case PartBody:
+		c.Body = from.Body
+	case PartLocation:
+		c.Location = from.Location
+	case PartFreeBusy:
+		c.FreeBusy = from.FreeBusy
+	case PartSensitivity:
+		c.Sensitivity = from.Sensitivity
+	case PartReminder:
+		c.Reminder = from.Reminder
+	case PartCategories:
+		c.Categories = from.Categories
+	case PartAttendees:
+		c.Attendees = from.Attendees
+	}
+	return c
+}
