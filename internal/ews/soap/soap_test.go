@@ -4,6 +4,8 @@ import (
 	"encoding/xml"
 	"strings"
 	"testing"
+
+	"roomsync/internal/xmltext"
 )
 
 func read(t *testing.T, doc string) *Scanner {
@@ -139,7 +141,7 @@ func FuzzEscape(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		want := strings.Map(func(r rune) rune {
-			if !legal(r) {
+			if !xmltext.Legal(r) {
 				return '\uFFFD'
 			}
 			return r
