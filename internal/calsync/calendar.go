@@ -119,6 +119,11 @@ type Appointment struct {
 	Deleted    []time.Time // original starts (UTC) of deleted occurrences
 
 	LastModified time.Time
+
+	// BookingID and Revision are our own properties, from Get and Masters only: "" and 0 for an appointment of somebody else.
+	// A copy of a booking's appointment carries them too.
+	BookingID string
+	Revision  int64
 }
 
 // Person is a display name and an SMTP address; either may be empty.

@@ -58,8 +58,6 @@ type Held struct {
 	Body       Body
 	Reminder   *int // nil for none
 	Categories []string
-	BookingID  string // our own property, "" for an appointment of somebody else
-	Revision   int64
 	Folder     string // ParentFolderId
 }
 

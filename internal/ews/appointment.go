@@ -84,6 +84,8 @@ func (r *reader) part(a *calsync.Appointment) {
 		a.Attendees = r.attendees(a.Attendees, "optional")
 	case "Resources":
 		a.Attendees = r.attendees(a.Attendees, "resource")
+	case "ExtendedProperty":
+		r.extended(a)
 	case "Recurrence":
 		a.Recurrence = r.recurrence()
 	case "ModifiedOccurrences":

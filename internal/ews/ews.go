@@ -1,4 +1,4 @@
-// Package ews reads calendars over Exchange Web Services. [Client] implements calsync.Reader.
+// Package ews reads and writes calendars over Exchange Web Services. [Client] implements calsync.Reader and calsync.Writer.
 //
 // One file holds one operation. What every operation shares is one HTTP exchange (exchange.go): it sends the
 // credentials and headers, bounds the answer in time and size, follows no redirect, and turns whatever Exchange or the
@@ -54,7 +54,7 @@ type Options struct {
 	MaxBody  int64         // bytes of an answer after decompression; 32 MiB by default
 }
 
-// Client reads calendars over EWS. It is safe for concurrent use.
+// Client reads and writes calendars over EWS. It is safe for concurrent use.
 type Client struct {
 	opt       Options
 	transport http.RoundTripper
@@ -63,7 +63,10 @@ type Client struct {
 	requests  atomic.Uint64
 }
 
-var _ calsync.Reader = (*Client)(nil)
+var (
+	_ calsync.Reader = (*Client)(nil)
+	_ calsync.Writer = (*Client)(nil)
+)
 
 // New returns a client. It makes no request; all faults of the options are reported at once.
 func New(opt Options) (*Client, error) {

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"roomsync/internal/calsync"
 	"roomsync/internal/ews/soap"
@@ -37,6 +39,28 @@ func (c *Client) do(ctx context.Context, call call) error {
 	}
 }
 
+// one makes a request for one thing, and reads the answer's one message. After an error what was read must be thrown away.
+func (c *Client) one(ctx context.Context, call call, read func(m *message) *calsync.Fault) error {
+	var fault *calsync.Fault
+	messages := 0
+	call.answer = func(m *message) {
+		messages++
+		fault = read(m)
+	}
+	err := c.do(ctx, call)
+	switch {
+	case err != nil:
+		return err
+	case messages != 1:
+		f := malformed(call.op, "not exactly one response message")
+		f.Unknown = call.op.writes
+		return f
+	case fault != nil:
+		return fault
+	}
+	return nil
+}
+
 // exchange is one request and its answer, with the buffers for them. The request's own bytes are not reused: a
 // transport may go on reading them after it has returned the answer.
 type exchange struct {
@@ -45,6 +69,9 @@ type exchange struct {
 	template *http.Request
 	id       string
 	serverID string
+
+	// connected is set once a write has a connection to go out on; nil for reads.
+	connected *atomic.Bool
 
 	answer  bytes.Buffer
 	scanner soap.Scanner
@@ -56,7 +83,7 @@ var exchanges = sync.Pool{New: func() any { return new(exchange) }}
 const maxKept = 4 << 20
 
 func (x *exchange) release() {
-	x.client, x.call, x.template, x.serverID = nil, call{}, nil, ""
+	x.client, x.call, x.template, x.serverID, x.connected = nil, call{}, nil, "", nil
 	if x.answer.Cap() > maxKept {
 		x.answer = bytes.Buffer{}
 	}
@@ -79,6 +106,9 @@ func (x *exchange) prepare(c *Client, call call) error {
 		return errors.New("unknown schema version: choose one such as Exchange2013_SP1 or Exchange2016")
 	}
 	body := r.envelope(call.body)
+	if r.err != nil {
+		return r.err
+	}
 	x.client, x.call = c, call
 	x.template = &http.Request{
 		Method: http.MethodPost, URL: u, Host: u.Host, ContentLength: int64(len(body)),
@@ -120,7 +150,7 @@ func (x *exchange) attempt(ctx context.Context, repeated bool) (again bool, err 
 	defer w.stop()
 
 	x.id, x.serverID = x.client.requestID(), ""
-	r := x.template.WithContext(w.ctx)
+	r := x.template.WithContext(x.traced(w.ctx))
 	r.Header = x.header(accompanying.Fence)
 	generation, err := creds.Apply(ctx, r) // a wait for a token is not the server's time
 	if err != nil {
@@ -152,6 +182,17 @@ func (x *exchange) attempt(ctx context.Context, repeated bool) (again bool, err 
 		return false, x.tokenFault(err)
 	}
 	return retry, fault
+}
+
+// traced returns the context that tells whether a write went out. Whatever goes wrong before there is a connection, in finding
+// the host, in a proxy or in TLS's handshake, leaves no doubt.
+func (x *exchange) traced(ctx context.Context) context.Context {
+	if !x.call.op.writes {
+		return ctx
+	}
+	connected := new(atomic.Bool) // not a part of x, which may be in other hands when a late connection comes
+	x.connected = connected
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }})
 }
 
 // judge makes an error of an answer, or decodes it. The status alone decides nothing: Exchange reports errors on

@@ -73,6 +73,9 @@ func (x *exchange) transportFault(err error) *calsync.Fault {
 	if isTLS(err) {
 		f.Kind, f.Unknown = calsync.FaultTLS, false
 	}
+	if x.connected != nil && x.connected.Load() {
+		f.Unknown = true // also with an alert of TLS: after the handshake it says nothing of the request
+	}
 	return f
 }
 
@@ -101,6 +104,9 @@ func (x *exchange) httpFault(resp *http.Response) *calsync.Fault {
 	case http.StatusRequestTimeout, http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout:
 		f.Unknown = true // the request may have come through, and only its answer not
 	}
+	if x.call.op.writes {
+		f.Unknown = unknownStatus(resp)
+	}
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
 		f.Err = errors.New("the server redirects, and redirects are not followed: configure the address it means")
 	}
@@ -127,7 +133,7 @@ func (x *exchange) soapFault(sf *soap.Fault, resp *http.Response) *calsync.Fault
 		f.Message = sf.String
 	}
 	readDetails(f, sf.Values, sf.String)
-	return f
+	return x.leave(f)
 }
 
 // readDetails adds what MessageXml and the text say: a code inside, and how long to wait.

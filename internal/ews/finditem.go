@@ -96,22 +96,12 @@ func inOrder(byID map[string]calsync.Appointment) []calsync.Appointment {
 
 // view reads one CalendarView.
 func (c *Client) view(ctx context.Context, t calsync.Target, w calsync.Window) (found []calsync.Appointment, complete bool, err error) {
-	var fault *calsync.Fault
-	messages := 0
-	err = c.do(ctx, call{op: findItem, target: t,
-		body: func(r *request) { r.calendarView(t.Folder, w) },
-		answer: func(m *message) {
-			messages++
-			found, complete, fault = m.calendarView()
-		},
+	err = c.one(ctx, call{op: findItem, target: t, body: func(r *request) { r.calendarView(t.Folder, w) }}, func(m *message) (fault *calsync.Fault) {
+		found, complete, fault = m.calendarView()
+		return fault
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, false, err
-	case messages != 1:
-		return nil, false, malformed(findItem, "not exactly one response message")
-	case fault != nil:
-		return nil, false, fault
 	}
 	return found, complete, nil
 }

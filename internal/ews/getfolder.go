@@ -30,22 +30,12 @@ func (c *Client) Rights(ctx context.Context, t calsync.Target) (calsync.Rights, 
 // Microsoft: https://learn.microsoft.com/exchange/client-developer/web-service-reference/getfolder-operation
 func (c *Client) GetFolder(ctx context.Context, t calsync.Target) (Folder, error) {
 	var folder Folder
-	var fault *calsync.Fault
-	messages := 0
-	err := c.do(ctx, call{op: getFolder, target: t,
-		body: func(r *request) { r.getFolder(t.Folder) },
-		answer: func(m *message) {
-			messages++
-			folder, fault = m.folder()
-		},
+	err := c.one(ctx, call{op: getFolder, target: t, body: func(r *request) { r.getFolder(t.Folder) }}, func(m *message) (fault *calsync.Fault) {
+		folder, fault = m.folder()
+		return fault
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		return Folder{}, err
-	case messages != 1:
-		return Folder{}, malformed(getFolder, "not exactly one response message")
-	case fault != nil:
-		return Folder{}, fault
 	}
 	return folder, nil
 }

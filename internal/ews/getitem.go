@@ -37,11 +37,11 @@ func of2007(uris []string) []string {
 	return append(uris, "calendar:MeetingTimeZone")
 }
 
-func (r *request) itemShape(uris, uris2007 []string) {
+func (r *request) itemShape(uris, uris2007 []string, paths ...string) {
 	if strings.HasPrefix(r.schema, "Exchange2007") {
 		uris = uris2007
 	}
-	r.properties(uris)
+	r.properties(uris, paths...)
 }
 
 // Get implements calsync.Reader by GetItem, in batches of Options.GetBatch.
@@ -59,12 +59,17 @@ func (c *Client) Masters(ctx context.Context, t calsync.Target, occurrenceIDs []
 }
 
 func (c *Client) getItems(ctx context.Context, t calsync.Target, ids []string, element string) ([]calsync.Result, error) {
-	results := make([]calsync.Result, 0, len(ids))
+	return inBatches(ctx, c, t, ids, func(r *request, batch []string) { r.getItem(batch, element) }, (*message).item)
+}
+
+// inBatches makes as many GetItem requests as the ids need and returns one result for each of them.
+func inBatches[R any](ctx context.Context, c *Client, t calsync.Target, ids []string, ask func(*request, []string), read func(*message) R) ([]R, error) {
+	results := make([]R, 0, len(ids))
 	for batch := range slices.Chunk(ids, c.opt.GetBatch) {
 		before := len(results)
 		err := c.do(ctx, call{op: getItem, target: t,
-			body:   func(r *request) { r.getItem(batch, element) },
-			answer: func(m *message) { results = append(results, m.item()) },
+			body:   func(r *request) { ask(r, batch) },
+			answer: func(m *message) { results = append(results, read(m)) },
 		})
 		if err != nil {
 			return nil, err
@@ -78,19 +83,37 @@ func (c *Client) getItems(ctx context.Context, t calsync.Target, ids []string, e
 
 func (r *request) getItem(ids []string, element string) {
 	r.raw(`<m:GetItem>`)
-	r.itemShape(full, full07)
+	r.itemShape(full, full07, bookingIDPath, revisionPath)
+	r.itemIDs(ids, element)
+	r.raw(`</m:GetItem>`)
+}
+
+func (r *request) itemIDs(ids []string, element string) {
 	r.raw(`<m:ItemIds>`)
 	for _, id := range ids {
 		r.raw(element)
 		r.text(id)
 		r.raw(`"/>`)
 	}
-	r.raw(`</m:ItemIds></m:GetItem>`)
+	r.raw(`</m:ItemIds>`)
 }
 
-// item reads a GetItemResponseMessage. An item that cannot be read is a fault of its own, not of the batch.
+// item reads a GetItemResponseMessage.
 func (m *message) item() calsync.Result {
 	var result calsync.Result
+	fault := m.calendarItem(func(s *soap.Scanner) (err error) {
+		result.Appointment, err = readAppointment(s)
+		return err
+	})
+	if fault != nil {
+		return calsync.Result{Err: fault}
+	}
+	return result
+}
+
+// calendarItem reads the one item of a GetItemResponseMessage. An item that cannot be read is a fault of its own, not of the
+// batch.
+func (m *message) calendarItem(read func(*soap.Scanner) error) *calsync.Fault {
 	err := errors.New("a GetItemResponseMessage without a calendar item")
 	for d := m.Depth(); m.next(d); {
 		if !m.Is(soap.NSMessages, "Items") {
@@ -98,17 +121,14 @@ func (m *message) item() calsync.Result {
 		}
 		for d := m.Depth(); m.Child(d); {
 			if m.Is(soap.NSTypes, "CalendarItem") {
-				result.Appointment, err = readAppointment(m.Scanner)
+				err = read(m.Scanner)
 			}
 		}
 	}
-	if f := m.fault(); f != nil {
-		return calsync.Result{Err: f}
-	}
-	if err != nil {
-		f := m.exchange.fault(calsync.FaultMalformed)
+	f := m.fault()
+	if f == nil && err != nil {
+		f = m.exchange.fault(calsync.FaultMalformed)
 		f.Status, f.Err = 200, err
-		return calsync.Result{Err: f}
 	}
-	return result
+	return f
 }

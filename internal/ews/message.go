@@ -95,7 +95,7 @@ func (m *message) fault() *calsync.Fault {
 	f := m.exchange.fault(calsync.FaultResponse)
 	f.Status, f.Code, f.Message = 200, m.code, m.text
 	readDetails(f, m.values, m.text)
-	return f
+	return m.exchange.leave(f)
 }
 
 // lacking notes that a successful message does not hold what the protocol demands of it.

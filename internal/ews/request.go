@@ -11,10 +11,17 @@ type operation struct {
 	name     string
 	response string // the element in the answer's body
 	message  string // the element for each thing asked for
+	writes   bool   // it changes something, so that an unknown outcome matters
 }
 
 func newOperation(name string) *operation {
 	return &operation{name: name, response: name + "Response", message: name + "ResponseMessage"}
+}
+
+func newWrite(name string) *operation {
+	op := newOperation(name)
+	op.writes = true
+	return op
 }
 
 // request builds an envelope by appending. The same question gives the same bytes.
@@ -23,6 +30,7 @@ type request struct {
 	schema      string
 	address     string
 	impersonate bool
+	err         error // why it cannot be written
 }
 
 const (
@@ -76,15 +84,18 @@ func (r *request) folder(id string) {
 	}
 }
 
-// properties writes an ItemShape that asks for the ids and the given properties.
-func (r *request) properties(uris []string) {
+// properties writes an ItemShape that asks for the ids and the given properties, and for extended ones by their paths.
+func (r *request) properties(uris []string, paths ...string) {
 	r.raw(`<m:ItemShape><t:BaseShape>IdOnly</t:BaseShape>`)
-	if len(uris) > 0 {
+	if len(uris)+len(paths) > 0 {
 		r.raw(`<t:AdditionalProperties>`)
 		for _, uri := range uris {
 			r.raw(`<t:FieldURI FieldURI="`)
 			r.raw(uri)
 			r.raw(`"/>`)
+		}
+		for _, path := range paths {
+			r.raw(path)
 		}
 		r.raw(`</t:AdditionalProperties>`)
 	}

@@ -15,22 +15,12 @@ var resolveNames = newOperation("ResolveNames")
 // Microsoft: https://learn.microsoft.com/exchange/client-developer/web-service-reference/resolvenames-operation
 func (c *Client) ResolveNames(ctx context.Context, t calsync.Target, entry string) ([]calsync.Person, error) {
 	var people []calsync.Person
-	var fault *calsync.Fault
-	messages := 0
-	err := c.do(ctx, call{op: resolveNames, target: t,
-		body: func(r *request) { r.resolveNames(entry) },
-		answer: func(m *message) {
-			messages++
-			people, fault = m.resolutions()
-		},
+	err := c.one(ctx, call{op: resolveNames, target: t, body: func(r *request) { r.resolveNames(entry) }}, func(m *message) (fault *calsync.Fault) {
+		people, fault = m.resolutions()
+		return fault
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case messages != 1:
-		return nil, malformed(resolveNames, "not exactly one response message")
-	case fault != nil:
-		return nil, fault
 	}
 	return people, nil
 }

@@ -22,22 +22,13 @@ func (c *Client) Probe(ctx context.Context, t calsync.Target, cursor string, mos
 		most = c.opt.PageSize
 	}
 	var delta calsync.Delta
-	var fault *calsync.Fault
-	messages := 0
-	err := c.do(ctx, call{op: syncFolderItems, target: t,
-		body: func(r *request) { r.syncFolderItems(t.Folder, cursor, most) },
-		answer: func(m *message) {
-			messages++
-			delta, fault = m.delta()
-		},
+	err := c.one(ctx, call{op: syncFolderItems, target: t, body: func(r *request) { r.syncFolderItems(t.Folder, cursor, most) }}, func(m *message) (fault *calsync.Fault) {
+		delta, fault = m.delta()
+		return fault
 	})
 	switch {
 	case err != nil:
 		return calsync.Delta{}, err
-	case messages != 1:
-		return calsync.Delta{}, malformed(syncFolderItems, "not exactly one response message")
-	case fault != nil:
-		return calsync.Delta{}, fault
 	case delta.More && delta.Cursor == cursor && len(delta.Changes) == 0:
 		return calsync.Delta{}, malformed(syncFolderItems, "more changes are announced, but neither changes nor a new cursor are given")
 	}

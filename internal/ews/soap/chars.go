@@ -3,6 +3,8 @@ package soap
 import (
 	"bytes"
 	"unicode/utf8"
+
+	"roomsync/internal/xmltext"
 )
 
 // The classes of a byte.
@@ -31,12 +33,6 @@ var class = func() (t [256]uint8) {
 	t['"'], t['\''] = special, special // they end an attribute's value
 	return t
 }()
-
-// legal says whether XML allows the character (XML 1.0, production 2).
-func legal(r rune) bool {
-	return r >= 0x20 && r <= 0xD7FF || r == '\t' || r == '\n' || r == '\r' ||
-		r >= 0xE000 && r <= 0xFFFD || r >= 0x10000 && r <= utf8.MaxRune
-}
 
 // The places where characters stand; what ends them differs.
 const (
@@ -82,7 +78,7 @@ func (s *Scanner) plain(i int, where byte) int {
 		return 0
 	case c >= utf8.RuneSelf:
 		r, n := utf8.DecodeRune(s.data[i:])
-		if r == utf8.RuneError && n == 1 || !legal(r) {
+		if r == utf8.RuneError && n == 1 || !xmltext.Legal(r) {
 			return 0
 		}
 		return n
@@ -200,7 +196,7 @@ func reference(b []byte) (rune, int) {
 	if i == len(b) || i == first || r > utf8.MaxRune {
 		return 0, 0
 	}
-	if !legal(r) {
+	if !xmltext.Legal(r) {
 		r = utf8.RuneError
 	}
 	return r, i + 1

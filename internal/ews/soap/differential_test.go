@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"roomsync/internal/xmltext"
 )
 
 // token is what both sides report; neighbouring texts are joined, comments left out.
@@ -198,7 +200,7 @@ var numeric = regexp.MustCompile(`&#(x[0-9a-fA-F]+|[0-9]+);`)
 func cleaned(data []byte) []byte {
 	var b strings.Builder
 	for _, r := range string(data) {
-		if !legal(r) {
+		if !xmltext.Legal(r) {
 			r = utf8.RuneError
 		}
 		b.WriteRune(r)
@@ -236,7 +238,7 @@ func compare(t *testing.T, data []byte) {
 		t.Fatalf("tokens differ for %q\nscanner      %+v\nencoding/xml %+v", data, got, want)
 	}
 	for _, tok := range got {
-		if !utf8.ValidString(tok.text) || strings.ContainsFunc(tok.text, func(r rune) bool { return !legal(r) }) {
+		if !utf8.ValidString(tok.text) || strings.ContainsFunc(tok.text, func(r rune) bool { return !xmltext.Legal(r) }) {
 			t.Fatalf("a forbidden character came through in %q", tok.text)
 		}
 	}

@@ -1,10 +1,14 @@
 package soap
 
-import "unicode/utf8"
+import (
+	"unicode/utf8"
+
+	"roomsync/internal/xmltext"
+)
 
 // AppendEscaped appends s as it has to stand in text or in a quoted attribute's value, and returns the extended slice.
-// Characters that XML forbids, and bytes that are not UTF-8, become U+FFFD each, as they do in reading. Line ends and
-// tabs become references, so that they reach the other side unchanged.
+// Characters that XML forbids, and bytes that are not UTF-8, become U+FFFD each, as they do in reading and by
+// [xmltext.Clean]. Line ends and tabs become references, so that they reach the other side unchanged.
 func AppendEscaped(dst []byte, s string) []byte {
 	from := 0
 	for i := 0; i < len(s); {
@@ -52,7 +56,7 @@ func escape(s string) (n int, instead string) {
 		return 1, ""
 	}
 	r, n := utf8.DecodeRuneInString(s)
-	if r == utf8.RuneError && n == 1 || !legal(r) {
+	if r == utf8.RuneError && n == 1 || !xmltext.Legal(r) {
 		return n, "\uFFFD"
 	}
 	return n, ""

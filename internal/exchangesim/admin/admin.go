@@ -46,7 +46,8 @@ var document []byte
 // api answers the requests.
 type api struct {
 	Parts
-	mux *http.ServeMux
+	mux     *http.ServeMux
+	backups backups
 }
 
 // route is one operation of the API.
@@ -67,6 +68,11 @@ var routes = []route{
 	{"GET", "/admin/mailboxes/{address}/items/{id}", (*api).getItem},
 	{"PATCH", "/admin/mailboxes/{address}/items/{id}", (*api).updateItem},
 	{"DELETE", "/admin/mailboxes/{address}/items/{id}", (*api).deleteItem},
+	{"POST", "/admin/mailboxes/{address}/items/{id}/move", (*api).moveItem},
+	{"POST", "/admin/mailboxes/{address}/items/{id}/copy", (*api).copyItem},
+	{"POST", "/admin/mailboxes/{address}/snapshots", (*api).snapshot},
+	{"POST", "/admin/mailboxes/{address}/restore", (*api).restore},
+	{"PUT", "/admin/mailboxes/{address}/attendant", (*api).setAttendant},
 	{"PUT", "/admin/mailboxes/{address}/access", (*api).setAccess},
 	{"PUT", "/admin/mailboxes/{address}/ews", (*api).setMailboxEWS},
 	{"PUT", "/admin/mailboxes/{address}/impersonation", (*api).denyImpersonation},
@@ -80,6 +86,7 @@ var routes = []route{
 	{"DELETE", "/admin/faults", (*api).clearFaults},
 	{"DELETE", "/admin/faults/{rule}", (*api).removeFault},
 	{"GET", "/admin/effects", (*api).effects},
+	{"GET", "/admin/invitations", (*api).invitations},
 	{"GET", "/admin/calls", (*api).calls},
 	{"GET", "/admin/violations", (*api).violations},
 	{"GET", "/admin/counters", (*api).counters},
@@ -128,6 +135,7 @@ func New(parts Parts) http.Handler {
 	a := &api{Parts: parts, mux: http.NewServeMux()}
 	for _, r := range routes {
 		a.mux.HandleFunc(r.method+" "+r.path, func(w http.ResponseWriter, req *http.Request) {
+			a.Company.Work()
 			req.Body = http.MaxBytesReader(w, req.Body, 1<<20)
 			answer, err := r.handle(a, req)
 			write(w, r.method, answer, err)

@@ -53,7 +53,7 @@ func TestDocument_ListsEverySpecial(t *testing.T) {
 		Components struct {
 			Schemas struct {
 				Then struct {
-					Properties struct{ Special struct{ Enum []string } }
+					Properties struct{ Special, Write struct{ Enum []string } }
 				}
 			}
 		}
@@ -64,6 +64,11 @@ func TestDocument_ListsEverySpecial(t *testing.T) {
 	if got, want := doc.Components.Schemas.Then.Properties.Special.Enum, faults.Specials(); !slices.Equal(got, want) {
 		t.Errorf("the document has %q, the simulator %q", got, want)
 	}
+	for _, write := range doc.Components.Schemas.Then.Properties.Write.Enum {
+		if _, err := faults.New(faults.Options{}).Add(faults.Rule{Fault: "E23", Then: []faults.Then{{Write: hook.WriteFault(write)}}}); err != nil {
+			t.Errorf("%s: %v", write, err)
+		}
+	}
 }
 
 // TestEveryOperation uses all of them as a person with curl would, and checks each answer against the document.
@@ -72,6 +77,7 @@ func TestEveryOperation(t *testing.T) {
 	w.do("GET", "/admin/openapi.json", "", 200)
 	w.mailboxes()
 	w.items()
+	w.wandering()
 	w.faultRules()
 	w.tokens()
 	w.certificates()

@@ -12,32 +12,34 @@ import (
 
 // item is an appointment as the API shows it.
 type item struct {
-	ID           string      `json:"id"`
-	ChangeKey    string      `json:"changeKey"`
-	UID          string      `json:"uid"`
-	Type         string      `json:"type"` // Single, RecurringMaster, Occurrence or Exception
-	Subject      string      `json:"subject"`
-	Body         string      `json:"body,omitempty"`
-	Location     string      `json:"location,omitempty"`
-	Start        time.Time   `json:"start"`
-	End          time.Time   `json:"end"`
-	Zone         string      `json:"zone"` // Windows time zone id
-	AllDay       bool        `json:"allDay"`
-	FreeBusy     string      `json:"freeBusy"`
-	Sensitivity  string      `json:"sensitivity"`
-	Categories   []string    `json:"categories,omitempty"`
-	Organizer    string      `json:"organizer"`
-	Required     []string    `json:"required,omitempty"` // addresses
-	Optional     []string    `json:"optional,omitempty"`
-	Resources    []string    `json:"resources,omitempty"`
-	Cancelled    bool        `json:"cancelled,omitempty"`
-	Booking      string      `json:"booking,omitempty"` // the product's extended property BookingId
-	MasterID     string      `json:"masterId,omitempty"`
-	OriginalDate string      `json:"originalDate,omitempty"` // of an occurrence, yyyy-mm-dd
-	Recurrence   *recurrence `json:"recurrence,omitempty"`
-	Exceptions   int         `json:"exceptions,omitempty"`
-	Deleted      int         `json:"deleted,omitempty"` // occurrences
-	LastModified time.Time   `json:"lastModified"`
+	ID          string    `json:"id"`
+	ChangeKey   string    `json:"changeKey"`
+	UID         string    `json:"uid"`
+	Type        string    `json:"type"` // Single, RecurringMaster, Occurrence or Exception
+	Subject     string    `json:"subject"`
+	Body        string    `json:"body,omitempty"`
+	Location    string    `json:"location,omitempty"`
+	Start       time.Time `json:"start"`
+	End         time.Time `json:"end"`
+	Zone        string    `json:"zone"` // Windows time zone id
+	AllDay      bool      `json:"allDay"`
+	FreeBusy    string    `json:"freeBusy"`
+	Sensitivity string    `json:"sensitivity"`
+	Categories  []string  `json:"categories,omitempty"`
+	Organizer   string    `json:"organizer"`
+	Required    []string  `json:"required,omitempty"` // addresses
+	Optional    []string  `json:"optional,omitempty"`
+	Resources   []string  `json:"resources,omitempty"`
+	Cancelled   bool      `json:"cancelled,omitempty"`
+	// Responses are those of the attendees who gave one, by address.
+	Responses    map[string]string `json:"responses,omitempty"`
+	Booking      string            `json:"booking,omitempty"` // the product's extended property BookingId
+	MasterID     string            `json:"masterId,omitempty"`
+	OriginalDate string            `json:"originalDate,omitempty"` // of an occurrence, yyyy-mm-dd
+	Recurrence   *recurrence       `json:"recurrence,omitempty"`
+	Exceptions   int               `json:"exceptions,omitempty"`
+	Deleted      int               `json:"deleted,omitempty"` // occurrences
+	LastModified time.Time         `json:"lastModified"`
 }
 
 // recurrence is the pattern of a series, as far as the API can write it.
@@ -64,12 +66,22 @@ func showItem(it *store.Item) item {
 		Required: addresses(it.Required), Optional: addresses(it.Optional), Resources: addresses(it.Resources),
 		Cancelled: it.IsCancelled, Booking: it.Booking("BookingId"), MasterID: it.MasterID,
 		Recurrence: showRecurrence(it.Recurrence), Exceptions: len(it.Exceptions), Deleted: len(it.Deleted),
-		LastModified: it.LastModified.UTC(),
+		LastModified: it.LastModified.UTC(), Responses: responses(it),
 	}
 	if zone, ok := store.Location(it.StartZone); ok && !it.OriginalStart.IsZero() {
 		out.OriginalDate = store.DateOf(it.OriginalStart, zone).String()
 	}
 	return out
+}
+
+func responses(it *store.Item) map[string]string {
+	given := map[string]string{}
+	for _, a := range slices.Concat(it.Required, it.Optional, it.Resources) {
+		if !a.Replied.IsZero() {
+			given[a.Address] = a.Response
+		}
+	}
+	return given
 }
 
 func addresses(list []store.Attendee) []string {
@@ -99,7 +111,7 @@ func showRecurrence(r *store.Recurrence) *recurrence {
 	return out
 }
 
-// listItems shows what the calendar holds, or with from and to what it shows in that time: series are then expanded.
+// listItems shows what the calendar or another folder holds, or with from and to what it shows in that time: series are then expanded.
 func (a *api) listItems(r *http.Request) (any, error) {
 	m, err := a.find(r)
 	if err != nil {
@@ -108,7 +120,7 @@ func (a *api) listItems(r *http.Request) (any, error) {
 	q := r.URL.Query()
 	var items []*store.Item
 	if q.Get("from") == "" && q.Get("to") == "" {
-		items, err = m.Items(m.Calendar())
+		items, err = held(m, q.Get("folder"))
 	} else {
 		items, err = view(m, q.Get("from"), q.Get("to"))
 	}
@@ -122,6 +134,16 @@ func (a *api) listItems(r *http.Request) (any, error) {
 		out.Items = append(out.Items, showItem(it))
 	}
 	return out, nil
+}
+
+// held lists the appointments in a folder.
+func held(m *store.Mailbox, name string) ([]*store.Item, error) {
+	id, err := folder(m, name)
+	if err != nil {
+		return nil, err
+	}
+	items, err := m.Items(id)
+	return slices.DeleteFunc(items, func(it *store.Item) bool { return !it.IsCalendar() }), err
 }
 
 func view(m *store.Mailbox, from, to string) ([]*store.Item, error) {

@@ -5,8 +5,8 @@
 // as SOAP Faults with HTTP 500 or as response messages with HTTP 200 just as Exchange sends them.
 // Where nothing is known of the real server, the code says so.
 //
-// It does not deliver mail: invitations, updates and cancellations reach nobody, so attendees' copies exist only where
-// somebody makes them. There are no attachments, no notifications and no search folders.
+// It does not deliver mail: invitations, updates and cancellations are recorded and reach nobody but rooms with a booking attendant,
+// so attendees' copies exist only there and where somebody makes them. There are no attachments, no notifications and no search folders.
 package ewsapi
 
 import (
@@ -91,6 +91,7 @@ type request struct {
 	w             *writer
 	codes         []string
 	began         time.Time
+	writeFault    hook.WriteFault // what happens to a write beside its being done
 }
 
 var writers = sync.Pool{New: func() any { return &writer{buf: make([]byte, 0, 8<<10)} }}
@@ -109,6 +110,7 @@ func (h *Handler) ServeHTTP(out http.ResponseWriter, in *http.Request) {
 		http.Error(out, "The page cannot be displayed because the method is not allowed.", http.StatusMethodNotAllowed)
 		return
 	}
+	h.company.Work()
 	principal, denied := h.authenticate(in)
 	if denied != nil {
 		h.deliver(out, in, denied, reply{frontEnd: true})
@@ -151,7 +153,7 @@ func (r *request) serve(out http.ResponseWriter) {
 		if no := r.admit(); no != nil {
 			answer, rep.frontEnd = no, no.Status != 0
 		} else {
-			rep = r.run()
+			rep = r.perform(answer)
 			if after := r.after(); after != nil {
 				answer = after
 			}
@@ -167,6 +169,19 @@ func (r *request) serve(out http.ResponseWriter) {
 		}
 	}()
 	status = r.h.deliver(out, r.http, answer, rep)
+}
+
+// perform does what is asked, and what a fault adds to it.
+func (r *request) perform(answer *hook.Answer) reply {
+	if answer != nil {
+		r.writeFault = answer.Write
+	}
+	rep := r.run()
+	if r.writeFault == hook.WriteTwice { // the first answer was lost, and what stood in between asked again
+		r.codes = r.codes[:0]
+		rep = r.run()
+	}
+	return rep
 }
 
 // seen lists the response codes that the client got to see.

@@ -190,6 +190,11 @@ func (s propSet) without(o propSet) propSet {
 
 var markup = regexp.MustCompile(`(?s)<(style|head)[^>]*>.*?</(style|head)>|<[^>]*>`)
 
+// htmlOf is a plain text as a page.
+func htmlOf(text string) string {
+	return "<html><body><div>" + strings.ReplaceAll(html.EscapeString(text), "\n", "<br>\n") + "</div></body></html>"
+}
+
 // writeBody writes the body in the form the client wants.
 func (w *writer) writeBody(tag string, b store.Body, form string) {
 	text, isHTML := b.Text, b.HTML
@@ -197,7 +202,7 @@ func (w *writer) writeBody(tag string, b store.Body, form string) {
 	case form == "Text" && isHTML:
 		text, isHTML = strings.TrimSpace(html.UnescapeString(markup.ReplaceAllString(text, ""))), false
 	case form == "HTML" && !isHTML && text != "":
-		text, isHTML = "<html><body><div>"+strings.ReplaceAll(html.EscapeString(text), "\n", "<br>\n")+"</div></body></html>", true
+		text, isHTML = htmlOf(text), true
 	case form == "HTML":
 		isHTML = true
 	}

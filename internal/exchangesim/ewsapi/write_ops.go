@@ -16,6 +16,8 @@ func (r *request) createItem() {
 			return r.createAppointment(e)
 		case "Message":
 			return r.createMessage(e)
+		case "CancelCalendarItem":
+			return r.cancelMeeting(e)
 		}
 		return &store.Error{Code: "ErrorInvalidOperation", Text: "Items of this type are not supported by this server."}
 	})
@@ -77,11 +79,14 @@ func (r *request) createAppointment(e *element) error {
 	if err := r.sends(f.Mailbox, it, send); err != nil {
 		return err
 	}
+	r.spoilt(it)
 	it.RequestSent = send != "SendToNone" && it.IsMeeting()
 	stored, err := f.Mailbox.Create(r.actor(), f.ID, it)
 	if err != nil {
 		return err
 	}
+	r.invite(f.Mailbox, stored, send)
+	r.written(f.Mailbox, stored)
 	r.writeID(stored)
 	return nil
 }
@@ -156,11 +161,14 @@ func (r *request) updateItem() {
 		if !it.IsCalendar() && r.body.attr("MessageDisposition") == "" {
 			return &store.Error{Code: "ErrorMessageDispositionRequired"}
 		}
+		how := r.body.attr("SendMeetingInvitationsOrCancellations")
 		basis := store.Basis{ChangeKey: e.kids[0].attr("ChangeKey"), Resolution: store.Resolution(r.body.attr("ConflictResolution"))}
 		stored, merged, err := m.Update(r.actor(), it.ID, basis, func(it *store.Item) error { return r.apply(it, e.kid("Updates")) })
 		if err != nil {
 			return err
 		}
+		r.inviteAgain(m, it, stored, how)
+		r.written(m, stored)
 		r.writeID(stored)
 		r.w.raw(`<m:ConflictResults><t:Count>`, strconv.Itoa(merged), `</t:Count></m:ConflictResults>`)
 		return nil
@@ -183,6 +191,7 @@ func (r *request) apply(it *store.Item, updates *element) error {
 		it.RequestSent = true
 		it.Sequence++
 	}
+	r.spoilt(it)
 	return nil
 }
 
@@ -298,7 +307,11 @@ func (r *request) deleteItem() {
 				return err
 			}
 		}
-		return m.Delete(r.actor(), it.ID, "", how)
+		if err := m.Delete(r.actor(), it.ID, "", how); err != nil {
+			return err
+		}
+		r.cancel(m, it, r.body.attr("SendMeetingCancellations"), "")
+		return nil
 	})
 }
 

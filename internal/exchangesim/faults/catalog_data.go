@@ -1,6 +1,10 @@
 package faults
 
-import "time"
+import (
+	"time"
+
+	"roomsync/internal/exchangesim/hook"
+)
 
 const (
 	second = Duration(time.Second)
@@ -93,9 +97,11 @@ var catalog = []Fault{
 	{ID: "E20", Title: "storm of notifications"},
 	{ID: "E21", Title: "conflict on update", Operation: "UpdateItem", Item: first, Then: response("ErrorIrresolvableConflict", "ErrorStaleObject")},
 	{ID: "E22", Title: "write applied, answer lost", Operation: writes, When: After, Then: []Then{{Reset: true}, page(504, proxyPage), {Cut: 200}}},
-	{ID: "E23", Title: "write applied twice by a proxy"},
-	{ID: "E24", Title: "write changed by the server"},
-	{ID: "E25", Title: "booking attendant answers later"},
+	{ID: "E23", Title: "write applied twice by a proxy, which passes the second answer on", Operation: writes, Then: []Then{{Write: hook.WriteTwice}}},
+	{ID: "E24", Title: "write changed by the server: other values, or only another change key", Operation: "CreateItem,UpdateItem",
+		Then: []Then{{Write: hook.WriteNormalized}, {Write: hook.WriteTouched}}},
+	{ID: "E25", Title: "booking attendant replaces the subject and drops the body 3 s later", Operation: "CreateItem,UpdateItem",
+		Then: []Then{{Write: hook.WriteAttended}}},
 	{ID: "E26", Title: "write refused for good", Operation: "CreateItem,UpdateItem", Item: first,
 		Then: response("ErrorQuotaExceeded", "ErrorMessageSizeExceeded", "ErrorCalendarDurationIsTooLong", "ErrorItemSavePropertyError")},
 	{ID: "E27", Title: "occurrence and series edited at once"},

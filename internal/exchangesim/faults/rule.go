@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"roomsync/internal/exchangesim/entra"
+	"roomsync/internal/exchangesim/hook"
 )
 
 // When says on which side of a call's effect a fault strikes.
@@ -171,6 +172,10 @@ func (t Then) check(field string, r *Rule) error {
 		return &FieldError{field + ".code", fmt.Sprintf("%q is no EWS response code", t.Code), "they begin with Error"}
 	case t.Special != "" && !slices.Contains(Specials(), t.Special):
 		return &FieldError{field + ".special", fmt.Sprintf("%q is unknown", t.Special), "use " + strings.Join(Specials(), ", ")}
+	case t.Write != "" && !slices.Contains(writeFaults, t.Write):
+		return &FieldError{field + ".write", fmt.Sprintf("%q is unknown", t.Write), "use twice, normalized, touched or attended"}
+	case t.Write != "" && (r.When != Before || r.entra()):
+		return &FieldError{field + ".write", "it happens in a write", "use an operation such as CreateItem, and before"}
 	case t.Delay < 0 || t.Trickle < 0 || t.BackOff < 0 || t.Cut < 0:
 		return &FieldError{field, "a negative span", "use 0 or more"}
 	case r.entra() && !t.fitsEntra():
@@ -180,6 +185,8 @@ func (t Then) check(field string, r *Rule) error {
 	}
 	return nil
 }
+
+var writeFaults = []hook.WriteFault{hook.WriteTwice, hook.WriteNormalized, hook.WriteTouched, hook.WriteAttended}
 
 // entra says whether the rule strikes the token service.
 func (r *Rule) entra() bool { return r.Operation == "token" || r.Operation == "discovery" }

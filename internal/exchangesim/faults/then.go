@@ -65,6 +65,8 @@ type Then struct {
 
 	DateSkew Duration `json:"dateSkew,omitempty"` // how far the Date header is off
 	Special  string   `json:"special,omitempty"`  // one of Specials
+
+	Write hook.WriteFault `json:"write,omitempty"` // what happens to a write beside its being done
 }
 
 // over lays t over the catalogue's entry d.
@@ -90,6 +92,7 @@ func (t Then) over(d Then) Then {
 	pick(&t.Trickle, d.Trickle)
 	pick(&t.DateSkew, d.DateSkew)
 	pick(&t.Special, d.Special)
+	pick(&t.Write, d.Write)
 	return t
 }
 
@@ -123,6 +126,7 @@ func (t Then) answer(id string, now time.Time) *hook.Answer {
 		a.SOAPFault = &hook.SOAPFault{Code: t.Code, Message: t.Message, BackOff: t.backOff()}
 	}
 	t.special(a)
+	a.Write = t.Write
 	a.Header.Set(FaultHeader, id)
 	return a
 }

@@ -86,9 +86,26 @@ type Answer struct {
 	CutAfter int
 	// Close makes the answer close-delimited (no Content-Length, no chunks), so that a cut leaves no transport error.
 	Close bool
+	// Write is what happens to a write beside its being done. It replaces no answer.
+	Write WriteFault
 	// Trickle sends the body one byte for each such span of time.
 	Trickle time.Duration
 }
+
+// WriteFault is something that happens to a write although it succeeds.
+type WriteFault string
+
+// What happens to writes.
+const (
+	// WriteTwice: something in between lost the first answer and asked again. The client sees the second answer.
+	WriteTwice WriteFault = "twice"
+	// WriteNormalized: the server stores other values than it was given.
+	WriteNormalized WriteFault = "normalized"
+	// WriteTouched: the item gets another change key right after the write, and no other content.
+	WriteTouched WriteFault = "touched"
+	// WriteAttended: seconds later a booking attendant replaces the subject and drops the body.
+	WriteAttended WriteFault = "attended"
+)
 
 // SOAPFault is the content of a Fault as Exchange sends it.
 type SOAPFault struct {

@@ -36,6 +36,9 @@ type Company struct {
 	opts    Options
 	effects effectLog
 
+	invitations invitationLog
+	tasks       tasks
+
 	mu        sync.RWMutex
 	byAddress map[string]*Mailbox
 	byGUID    map[guid]*Mailbox

@@ -28,6 +28,9 @@ type Mailbox struct {
 	order   []*folder
 	nodes   map[uint64]*node // all items there are
 	grants  map[grant]Access // what others may do
+
+	attended       bool // there is a booking attendant
+	attendantDelay time.Duration
 }
 
 // folder is a folder with the log of its changes.

@@ -110,6 +110,7 @@ func (m *Mailbox) effect(by Actor, kind EffectKind, n *node, e Effect) {
 		e.Booking = n.item.Booking(m.company.opts.BookingProperty)
 	}
 	m.company.effects.add(e)
+	m.tidyLater(by, kind, n)
 }
 
 // Basis is the version that a write was based on.
