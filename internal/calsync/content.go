@@ -64,6 +64,8 @@ type Link struct {
 	// Revision is the highest that ended in an answer, whatever that was; an event with a lower one, or the same, is stale.
 	Revision int64     `json:"revision"`
 	State    LinkState `json:"state"`
+	// Event is the event that ended in that answer, by source and id: that very event again has its answer already.
+	Event string `json:"event,omitempty"`
 	// Generation counts the appointments that the booking has had.
 	Generation int `json:"generation,omitempty"`
 
@@ -71,6 +73,9 @@ type Link struct {
 	ChangeKey string `json:"changeKey,omitempty"` // after our last write, or when last compared
 	UID       string `json:"uid,omitempty"`
 	Notified  bool   `json:"notified,omitempty"` // attendees were written to, so they are to hear of the end
+
+	// Declined says that a room that the booking invites has declined, of which ROOMS was told.
+	Declined bool `json:"declined,omitempty"`
 
 	// Rooms and Exchange are digests of each [Part] as either side had it when they last agreed. They differ where a
 	// server stores something else than it is given: a shortened text, a body with markup.

@@ -31,6 +31,12 @@ type Writer interface {
 	Delete(ctx context.Context, t Target, d Deletion) error
 }
 
+// Calendar reads and changes calendars.
+type Calendar interface {
+	Reader
+	Writer
+}
+
 // Draft is what is to be written.
 type Draft struct {
 	// ItemID and ChangeKey name what is updated: an appointment, a series or one of its meetings.

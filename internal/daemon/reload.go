@@ -41,7 +41,7 @@ func Hangup(ctx context.Context) <-chan os.Signal {
 
 // access is one way to sign in, ready for use.
 type access struct {
-	calendar calsync.Reader
+	calendar calsync.Calendar
 	prove    func(context.Context) error // that it works, as far as that can be told without a mailbox: gets a token
 	close    func()
 }
@@ -72,7 +72,7 @@ func apply(ctx context.Context, c config.Exchange, creds ews.Credentials) error 
 
 // reloading makes the client for Exchange, and exchanges it when the files change that the configuration was read from,
 // until closeIt is called. It sends nothing yet.
-func reloading(c config.Worker, log zerolog.Logger, x surroundings, crew *crew, hangup <-chan os.Signal) (_ calsync.Reader, closeIt func(), err error) {
+func reloading(c config.Worker, log zerolog.Logger, x surroundings, crew *crew, hangup <-chan os.Signal) (_ calsync.Calendar, closeIt func(), err error) {
 	look := func() *look { return lookAt(c.Files(), c.CertDir, c.TokenFile) }
 	seen := look()
 	seen.files = [len(seen.files)]byte{} // may have changed since the start: they are read once in any case

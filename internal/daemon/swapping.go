@@ -7,34 +7,34 @@ import (
 	"roomsync/internal/calsync"
 )
 
-// swapping is a [calsync.Reader] whose reader can be exchanged while it is in use: calls that have begun end with the
-// reader that they began with, which is closed after the last of them.
+// swapping is a [calsync.Calendar] that can be exchanged while it is in use: calls that have begun end with the one that they
+// began with, which is closed after the last of them.
 type swapping struct {
 	mu  sync.Mutex // never held across a call
 	now *lent
 }
 
-// lent is a reader and how many use it.
+// lent is a calendar and how many use it.
 type lent struct {
-	calsync.Reader
+	calsync.Calendar
 	closeIt func()
-	users   int // calls under way, and one for being the present reader
+	users   int // calls under way, and one for being the present one
 }
 
-func newSwapping(r calsync.Reader, closeIt func()) *swapping {
-	return &swapping{now: &lent{r, closeIt, 1}}
+func newSwapping(c calsync.Calendar, closeIt func()) *swapping {
+	return &swapping{now: &lent{c, closeIt, 1}}
 }
 
-// swap makes r the reader of every call from now on.
-func (s *swapping) swap(r calsync.Reader, closeIt func()) {
+// swap makes c the calendar of every call from now on.
+func (s *swapping) swap(c calsync.Calendar, closeIt func()) {
 	s.mu.Lock()
 	old := s.now
-	s.now = &lent{r, closeIt, 1}
+	s.now = &lent{c, closeIt, 1}
 	s.mu.Unlock()
 	s.back(old)
 }
 
-// close lets go of the present reader; no call may begin any more.
+// close lets go of the present calendar; no call may begin any more.
 func (s *swapping) close() {
 	s.mu.Lock()
 	l := s.now

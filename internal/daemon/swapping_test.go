@@ -13,7 +13,7 @@ import (
 
 // named is a reader whose cursors tell which one it is. Its calls take latency, and fail once it is closed.
 type named struct {
-	calsync.Reader
+	calsync.Calendar
 	name    string
 	latency time.Duration
 	closed  atomic.Bool

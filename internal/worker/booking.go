@@ -25,7 +25,7 @@ func (r *run) booking(ctx context.Context, in *incoming) error {
 	case in.fate == calsync.Superseded:
 		return r.superseded(ctx, in)
 	case in.fate == calsync.Stale:
-		return r.reject(ctx, in, events.BookingRejected{Reason: events.RejectedStale, Hint: "a revision at least as high was answered before"}, nil)
+		return r.stale(ctx, in)
 	}
 	return r.bring(ctx, in)
 }
@@ -42,14 +42,15 @@ func (r *run) bring(ctx context.Context, in *incoming) error {
 	for range decideMost {
 		plan := calsync.Decide(in.Booking, in.link.Link, seen, r.policy())
 		var err error
-		if !plan.Look {
+		if !plan.Look && !r.unseen(in, seen, plan) {
 			r.wrote = in.Sequence
 			var wrote calsync.Written
-			if wrote, err = r.write(ctx, in, plan); err == nil {
+			wrote, err = r.write(ctx, in, plan)
+			if err == nil {
 				return r.answer(ctx, in, seen, plan, wrote)
 			}
 			if !r.changed(err) {
-				return r.stopped(ctx, in, err)
+				return r.failedWrite(ctx, in, err)
 			}
 		}
 		if seen, err = r.see(ctx, in); err != nil {
@@ -57,6 +58,29 @@ func (r *run) bring(ctx context.Context, in *incoming) error {
 		}
 	}
 	return r.gaveUp(ctx, in, seen)
+}
+
+// unseen says whether a plan does nothing because nobody has looked: that the appointment is as it was last is no answer.
+func (r *run) unseen(in *incoming, seen calsync.Seen, plan calsync.Plan) bool {
+	return len(plan.Steps) == 0 && seen.Sight == calsync.Unseen && in.link.State == calsync.LinkLive && plan.Answer.Kind == calsync.Applied
+}
+
+// failedWrite finds out whether a write was done that Exchange refuses with an answer that leaves it open: about sending, say.
+func (r *run) failedWrite(ctx context.Context, in *incoming, err error) error {
+	var f *calsync.Fault
+	if !errors.As(err, &f) || !f.Unknown || r.w.judge(f).OfWrite() == jobs.WriteLater {
+		return r.stopped(ctx, in, err)
+	}
+	seen, lookErr := r.see(ctx, in)
+	if lookErr != nil {
+		return r.stopped(ctx, in, lookErr)
+	}
+	if plan := calsync.Decide(in.Booking, in.link.Link, seen, r.policy()); len(plan.Steps) == 0 {
+		return r.answer(ctx, in, seen, plan, calsync.Written{})
+	}
+	refused := *f
+	refused.Unknown = false
+	return r.stopped(ctx, in, &refused)
 }
 
 // changed says whether a write failed because the appointment is not as it was believed to be.
@@ -151,7 +175,7 @@ func (r *run) stopped(ctx context.Context, in *incoming, err error) error {
 	}
 	r.w.log.Warn().Str("mailbox", r.mb).Str("booking", in.Booking.ID).Int64("revision", in.Booking.Revision).Str("code", v.Code).Msg("a booking is given up")
 	in.link.Link = calsync.Failed(in.link.Link, in.Booking, f.Unknown, r.w.bus.Now())
-	return r.reject(ctx, in, a, &in.link)
+	return r.reject(ctx, in, a, true)
 }
 
 // writes are the operations that change something: a refusal of these concerns the booking alone.
@@ -162,9 +186,13 @@ func (r *run) gaveUp(ctx context.Context, in *incoming, seen calsync.Seen) error
 	in.link.Link = calsync.Failed(in.link.Link, in.Booking, false, r.w.bus.Now())
 	a := events.BookingConflict{
 		BookingID: in.Booking.ID, Revision: in.Booking.Revision, Mailbox: r.record().Settings.Address, Reason: events.ConflictChanged,
-		ItemID: seen.Held.ID, ChangeKey: seen.Held.ChangeKey, UID: seen.Held.UID, Current: r.current(seen, in.Booking.ID),
+		ItemID: seen.Held.ID, ChangeKey: seen.Held.ChangeKey, UID: seen.Held.UID,
 	}
-	return r.tellAnswer(ctx, in, &in.link, told{}, events.TypeBookingConflict, a)
+	var err error
+	if a.Current, err = r.standing(ctx, seen, calsync.Written{}, in.Booking.ID); err != nil {
+		return err
+	}
+	return r.tellAnswer(ctx, in, events.TypeBookingConflict, a, calendarChange{})
 }
 
 // names are parts in the contract's words.

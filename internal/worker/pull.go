@@ -138,6 +138,10 @@ func (r *run) read(ctx context.Context, page []calsync.ItemChange, t *told) erro
 	if err != nil {
 		return err
 	}
+	ours, err := r.ours(ctx, ids, results, t)
+	if err != nil {
+		return err
+	}
 	for _, c := range page {
 		if c.Kind == calsync.Deleted {
 			t.changes = append(t.changes, events.Change{Kind: events.KindDeleted, ItemID: c.ID})
@@ -145,8 +149,11 @@ func (r *run) read(ctx context.Context, page []calsync.ItemChange, t *told) erro
 		}
 		res := results[c.ID]
 		switch {
+		case res.Err == nil && ours[c.ID].echo:
 		case res.Err == nil:
-			t.changes = append(t.changes, r.describe(string(c.Kind), res.Appointment, listed, t.window))
+			change := r.describe(string(c.Kind), res.Appointment, listed, t.window)
+			change.BookingID = ours[c.ID].booking
+			t.changes = append(t.changes, change)
 		case gone(res.Err) && c.Unsure:
 			t.changes = append(t.changes, events.Change{Kind: events.KindDeleted, ItemID: c.ID})
 		case !gone(res.Err):

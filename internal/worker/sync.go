@@ -34,6 +34,11 @@ func (r *run) sync(ctx context.Context) error {
 		if rec.Crashes >= jobs.CrashLimit {
 			return &calsync.Fault{Operation: "job", Kind: "crash", Code: "crash loop"}
 		}
+		if r.w.writer != nil {
+			if err := r.bookings(ctx); err != nil {
+				return err
+			}
+		}
 		if err := r.pass(ctx); err != nil {
 			return err
 		}

@@ -90,7 +90,9 @@ type Worker struct {
 	opts Options
 	bus  *bus.Bus
 	cal  calsync.Reader
-	log  zerolog.Logger
+	// writer is nil where the calendar can only be read: then ROOMS' events wait.
+	writer calsync.Writer
+	log    zerolog.Logger
 
 	busy sync.WaitGroup
 	jobs atomic.Int64 // in hand
@@ -112,7 +114,8 @@ func New(o Options) (*Worker, error) {
 		return nil, errors.New("worker: name, bus and calendar are needed")
 	}
 	o.defaults()
-	return &Worker{opts: o, bus: o.Bus, cal: o.Calendar, log: o.Log, asides: make(chan func(context.Context), 64)}, nil
+	writer, _ := o.Calendar.(calsync.Writer)
+	return &Worker{opts: o, bus: o.Bus, cal: o.Calendar, writer: writer, log: o.Log, asides: make(chan func(context.Context), 64)}, nil
 }
 
 // Busy is the number of jobs in hand.

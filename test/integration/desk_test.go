@@ -148,7 +148,9 @@ func (d *desk) decode(e bus.Delivered, data any) {
 	}
 }
 
-func (d *desk) fault(format string, args ...any) { d.faults = append(d.faults, fmt.Sprintf(format, args...)) }
+func (d *desk) fault(format string, args ...any) {
+	d.faults = append(d.faults, fmt.Sprintf(format, args...))
+}
 
 // answered keeps account of an answer; every revision has one.
 func (d *desk) answered(e bus.Delivered, id string, revision int64, reason string) *booked {
