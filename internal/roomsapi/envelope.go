@@ -260,6 +260,10 @@ func (a *API) mailboxOf(e *envelope) string {
 		e.fault("data", "has %d bytes; at most %d are taken", len(e.data), max)
 		return ""
 	}
+	if e.data == nil {
+		e.fault("data", "is missing")
+		return ""
+	}
 	if f := wellFormed(e.data); f != "" {
 		e.fault("data", "%s", f)
 		return ""

@@ -1,0 +1,422 @@
+package roomsapi
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"roomsync/events"
+	"roomsync/internal/testenv"
+	"roomsync/internal/tokens"
+)
+
+// receiver plays ROOMS' side of a webhook.
+type receiver struct {
+	t      *testing.T
+	pipe   *testenv.Pipe
+	answer func(e events.Event, attempt int) (status int, header http.Header)
+
+	mu       sync.Mutex
+	attempts map[string]int
+	taken    map[string][]uint64 // by mailbox, the sequences that were taken
+	times    map[string][]time.Time
+	total    int
+	ids      map[string]string
+}
+
+var secrets = []tokens.Secret{tokens.NewSecret(canary), tokens.NewSecret("another-" + canary)}
+
+func newReceiver(t *testing.T) *receiver {
+	rc := &receiver{t: t, pipe: testenv.NewPipe(), attempts: map[string]int{}, taken: map[string][]uint64{}, times: map[string][]time.Time{}, ids: map[string]string{}}
+	srv := &http.Server{Handler: rc}
+	done := make(chan struct{})
+	go func() {
+		_ = srv.Serve(rc.pipe)
+		close(done)
+	}()
+	t.Cleanup(func() {
+		_ = srv.Close()
+		<-done
+	})
+	return rc
+}
+
+func (rc *receiver) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	var e events.Event
+	if err := json.Unmarshal(body, &e); err != nil {
+		rc.t.Errorf("%v in %s", err, body)
+	}
+	rc.verify(r, body)
+	rc.mu.Lock()
+	rc.attempts[e.ID]++
+	rc.total++
+	if id, ok := rc.ids[e.ID]; ok && id != r.Header.Get(headerID) {
+		rc.t.Errorf("%s was posted as %s and %s", e.ID, id, r.Header.Get(headerID))
+	}
+	rc.ids[e.ID] = r.Header.Get(headerID)
+	rc.times[e.ID] = append(rc.times[e.ID], time.Now())
+	attempt, answer := rc.attempts[e.ID], rc.answer
+	rc.mu.Unlock()
+	status, header := http.StatusNoContent, http.Header(nil)
+	if answer != nil {
+		status, header = answer(e, attempt)
+	}
+	for name, v := range header {
+		w.Header()[name] = v
+	}
+	if status/100 == 2 {
+		var seq uint64
+		_, _ = fmt.Sscan(r.Header.Get("Roomsync-Sequence"), &seq)
+		rc.mu.Lock()
+		rc.taken[e.Subject] = append(rc.taken[e.Subject], seq)
+		rc.mu.Unlock()
+	}
+	w.WriteHeader(status)
+}
+
+// verify does what a receiver does by the specification, with either of the secrets.
+func (rc *receiver) verify(r *http.Request, body []byte) {
+	h := r.Header
+	var matches int
+	for _, s := range secrets {
+		mac := hmac.New(sha256.New, []byte(s.Reveal()))
+		_, _ = fmt.Fprintf(mac, "%s.%s.%s", h.Get("webhook-id"), h.Get("webhook-timestamp"), body)
+		want := "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+		for _, got := range strings.Fields(h.Get("webhook-signature")) {
+			if got == want {
+				matches++
+			}
+		}
+	}
+	var stamp int64
+	_, _ = fmt.Sscan(h.Get("webhook-timestamp"), &stamp)
+	if age := time.Since(time.Unix(stamp, 0)); matches != len(secrets) || age < 0 || age > time.Minute || r.Header.Get("Content-Type") != typeStructured || strings.Contains(h.Get("webhook-id"), ".") {
+		rc.t.Errorf("%d signatures fit; signed %v ago; %v", matches, age, h)
+	}
+}
+
+// got is how many events were taken, each counted as often as it was.
+func (rc *receiver) got() (n int) {
+	rc.mu.Lock()
+	defer rc.mu.Unlock()
+	for _, all := range rc.taken {
+		n += len(all)
+	}
+	return n
+}
+
+// ordered checks that each mailbox's events came in order, and none twice.
+func (rc *receiver) ordered() {
+	rc.t.Helper()
+	rc.mu.Lock()
+	defer rc.mu.Unlock()
+	for mailbox, all := range rc.taken {
+		for i := 1; i < len(all); i++ {
+			if all[i] <= all[i-1] {
+				rc.t.Errorf("%s: event %d came after event %d", mailbox, all[i], all[i-1])
+			}
+		}
+	}
+}
+
+// post starts a process of the fleet that posts, over a connection of its own.
+func (w *world) post(rc *receiver, name string) (stop func()) {
+	tr := rc.pipe.Transport()
+	w.t.Cleanup(tr.CloseIdleConnections)
+	a, err := New(Options{Bus: w.connect(), Log: w.log.logger(), Name: name, MailboxToken: events.MailboxToken, Webhook: &WebhookOptions{
+		URL: "http://127.0.0.1/hook?path=" + canary, Secrets: func() ([]tokens.Secret, error) { return secrets, nil }, Transport: tr,
+	}})
+	must(w.t, err)
+	return w.run(a.Run)
+}
+
+func mailbox(i int) string { return fmt.Sprintf("room%04d@contoso.example", i) }
+
+// until waits in fake time, at most so long.
+func until(t *testing.T, patience time.Duration, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within %v: %s", patience, what)
+		}
+	}
+}
+
+func TestWebhook_PostsEverythingInOrder(t *testing.T) {
+	testenv.Bubble(t, func(t *testing.T) {
+		w, rc := newWorld(t), newReceiver(t)
+		for i := range 300 {
+			w.tell(mailbox(i%20), events.TypeCalendarChanged, i)
+		}
+		w.post(rc, "a")
+		until(t, 5*time.Second, "what was there before", func() bool { return rc.got() == 300 })
+		for i := range 100 {
+			w.tell(mailbox(i%3), events.TypeCalendarChanged, 1000+i)
+		}
+		until(t, time.Second, "what comes", func() bool { return rc.got() == 400 })
+		rc.ordered()
+	})
+}
+
+// One mailbox's event that is never taken holds up that mailbox's others, and nobody else's.
+func TestWebhook_OneMailboxHoldsUpNobodyElse(t *testing.T) {
+	testenv.Bubble(t, func(t *testing.T) {
+		w, rc := newWorld(t), newReceiver(t)
+		bad := events.MailboxToken(mailbox(0))
+		well := false
+		rc.answer = func(e events.Event, _ int) (int, http.Header) {
+			rc.mu.Lock()
+			defer rc.mu.Unlock()
+			if e.Subject == bad && !well {
+				return http.StatusInternalServerError, nil
+			}
+			return http.StatusOK, nil
+		}
+		w.post(rc, "a")
+		for i := range 200 {
+			w.tell(mailbox(i%4), events.TypeCalendarChanged, i)
+		}
+		until(t, 3*time.Second, "the others", func() bool { return rc.got() == 150 })
+		time.Sleep(time.Hour)
+		first := bad + "/1/0/0"
+		rc.mu.Lock()
+		tries, others := rc.attempts[first], len(rc.attempts)
+		at := rc.times[first]
+		well = true
+		rc.mu.Unlock()
+		if others != 151 || tries < 13 || tries > 40 {
+			t.Errorf("%d events were posted, the bad one %d times in an hour", others, tries)
+		}
+		for i := 8; i < len(at)-1; i++ {
+			if d := at[i+1].Sub(at[i]); d < 2*time.Minute || d > 6*time.Minute {
+				t.Errorf("%v between attempts %d and %d", d, i, i+1)
+			}
+		}
+		until(t, 6*time.Minute, "the bad one", func() bool { return rc.got() == 200 })
+		rc.ordered()
+	})
+}
+
+// While the receiver is down, few requests ask whether it is up again; then everything comes at once, in order.
+func TestWebhook_TheReceiverIsDown(t *testing.T) {
+	testenv.Bubble(t, func(t *testing.T) {
+		w, rc := newWorld(t), newReceiver(t)
+		var mu sync.Mutex
+		status := http.StatusBadGateway
+		rc.answer = func(events.Event, int) (int, http.Header) {
+			mu.Lock()
+			defer mu.Unlock()
+			return status, nil
+		}
+		w.post(rc, "a")
+		for i := range 2000 { // of more mailboxes than may be owed something
+			w.tell(mailbox(i%1500), events.TypeCalendarChanged, i)
+		}
+		time.Sleep(time.Hour)
+		rc.mu.Lock()
+		asked := rc.total
+		rc.mu.Unlock()
+		if asked < 60 || asked > 250 {
+			t.Errorf("%d requests in an hour", asked)
+		}
+		if !strings.Contains(w.log.String(), `"lastError":"HTTP 502"`) {
+			t.Error("the log does not say how the webhook fares")
+		}
+		mu.Lock()
+		status = http.StatusOK
+		mu.Unlock()
+		until(t, 2*time.Minute, "everything", func() bool { return rc.got() == 2000 })
+		rc.ordered()
+		time.Sleep(2 * time.Minute)
+		if !strings.Contains(w.log.String(), "nothing waits any more") {
+			t.Error("the log does not say that it is over")
+		}
+	})
+}
+
+func TestWebhook_WaitsAsLongAsItIsAsked(t *testing.T) {
+	for name, c := range map[string]struct {
+		status int
+		after  string
+		wait   time.Duration
+	}{
+		"seconds":       {http.StatusTooManyRequests, "600", 10 * time.Minute},
+		"a date":        {http.StatusServiceUnavailable, "Sat, 01 Jan 2000 00:20:00 GMT", 20 * time.Minute}, // fake time begins in that year
+		"too long":      {http.StatusServiceUnavailable, "999999", time.Hour},
+		"gone for good": {http.StatusGone, "", time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			testenv.Bubble(t, func(t *testing.T) {
+				w, rc := newWorld(t), newReceiver(t)
+				began := time.Now()
+				rc.answer = func(_ events.Event, attempt int) (int, http.Header) {
+					if time.Since(began) < c.wait {
+						return c.status, http.Header{"Retry-After": {c.after}}
+					}
+					return http.StatusOK, nil
+				}
+				w.tell(mailbox(0), events.TypeCalendarChanged, 0)
+				w.post(rc, "a")
+				until(t, time.Minute, "the first request", func() bool { rc.mu.Lock(); defer rc.mu.Unlock(); return rc.total > 0 })
+				w.tell(mailbox(1), events.TypeCalendarChanged, 1)
+				time.Sleep(time.Until(began.Add(c.wait - time.Second)))
+				rc.mu.Lock()
+				if rc.total != 1 {
+					t.Errorf("%d requests within %v", rc.total, c.wait)
+				}
+				rc.mu.Unlock()
+				until(t, 6*time.Minute, "both events", func() bool { return rc.got() == 2 })
+				if gone := strings.Contains(w.log.String(), "410 Gone"); gone != (c.status == http.StatusGone) {
+					t.Errorf("the log speaks of 410: %t", gone)
+				}
+			})
+		})
+	}
+}
+
+// Of several processes one posts; when it stops or dies another goes on where it was.
+func TestWebhook_TheFleetPostsOnce(t *testing.T) {
+	testenv.Bubble(t, func(t *testing.T) {
+		w, rc := newWorld(t), newReceiver(t)
+		stops := []func(){w.post(rc, "a"), w.post(rc, "b"), w.post(rc, "c")}
+		n := 0
+		more := func(k int) {
+			for range k {
+				w.tell(mailbox(n%50), events.TypeCalendarChanged, n)
+				n++
+			}
+		}
+		more(200)
+		until(t, 10*time.Second, "the first events", func() bool { return rc.got() == n })
+		for _, stop := range stops[:2] {
+			more(100)
+			stop() // whichever posts, in the midst of it
+			more(100)
+			until(t, 10*time.Second, "the events after a stop", func() bool { return rc.got() >= n })
+		}
+		time.Sleep(10 * time.Minute)
+		if rc.got() != n {
+			t.Errorf("%d events were taken, %d there are: a process that stops leaves nothing to repeat", rc.got(), n)
+		}
+		rc.ordered()
+	})
+}
+
+// A process that dies leaves its lease behind, and a second's events may be repeated, in order still.
+func TestWebhook_AProcessDies(t *testing.T) {
+	testenv.Bubble(t, func(t *testing.T) {
+		w, rc := newWorld(t), newReceiver(t)
+		b := w.connect()
+		for i := range 100 {
+			w.tell(mailbox(i%5), events.TypeCalendarChanged, i)
+		}
+		cursor, err := b.OpenWebhook(t.Context(), webhookName)
+		must(t, err)
+		l := &lease{cursor: cursor, owner: "dead", now: b.Now}
+		record, _, err := cursor.Load(t.Context())
+		must(t, err)
+		record.Read, record.Owed = 60, map[string]uint64{events.MailboxToken(mailbox(0)): 31} // 31, 36, 41 … are of mailbox 0
+		must(t, l.save(t.Context(), record))
+		began := time.Now()
+		w.post(rc, "a")
+		time.Sleep(leaseTime - 5*time.Second)
+		if rc.got() != 0 {
+			t.Fatal("another process posts while the lease runs")
+		}
+		until(t, 15*time.Second, "what is owed", func() bool { return rc.got() == 40+6 })
+		t.Logf("took over after %v", time.Since(began))
+		time.Sleep(time.Minute)
+		rc.ordered()
+		if rc.got() != 46 {
+			t.Errorf("%d events", rc.got())
+		}
+		if got := rc.taken[events.MailboxToken(mailbox(0))][0]; got != 31 {
+			t.Errorf("mailbox 0 goes on at %d, want 31", got)
+		}
+	})
+}
+
+// Whoever loses the lease while NATS is away stops posting before another may begin.
+func TestWebhook_NATSIsAway(t *testing.T) {
+	testenv.Bubble(t, func(t *testing.T) {
+		w, rc := newWorld(t), newReceiver(t)
+		w.post(rc, "a")
+		w.post(rc, "b")
+		for i := range 50 {
+			w.tell(mailbox(i%5), events.TypeCalendarChanged, i)
+		}
+		until(t, 10*time.Second, "the first events", func() bool { return rc.got() == 50 })
+		time.Sleep(5 * time.Second)
+		w.store.stop()
+		time.Sleep(5 * time.Minute)
+		w.store.start()
+		until(t, time.Minute, "a connection", w.bus.Up)
+		for i := range 50 {
+			w.tell(mailbox(i%5), events.TypeCalendarChanged, 100+i)
+		}
+		until(t, time.Minute, "the events after that", func() bool { return rc.got() == 100 })
+		rc.ordered()
+	})
+}
+
+func TestWebhook_FollowsNoRedirect(t *testing.T) {
+	testenv.Bubble(t, func(t *testing.T) {
+		w, rc := newWorld(t), newReceiver(t)
+		rc.answer = func(_ events.Event, attempt int) (int, http.Header) {
+			if attempt < 5 {
+				return []int{301, 302, 307, 308}[attempt-1], http.Header{"Location": {"//evil.example/"}}
+			}
+			return 200, nil
+		}
+		w.tell(mailbox(0), events.TypeCalendarChanged, 0)
+		w.post(rc, "a")
+		until(t, 5*time.Minute, "the event", func() bool { return rc.got() == 1 })
+		rc.mu.Lock()
+		defer rc.mu.Unlock()
+		if rc.total != 5 || !strings.Contains(w.log.String(), "not followed") {
+			t.Errorf("%d requests", rc.total)
+		}
+	})
+}
+
+// TestLogs_HoldNoSecret, through every way that a webhook can fail.
+func TestLogs_HoldNoSecret(t *testing.T) {
+	testenv.Bubble(t, func(t *testing.T) {
+		w, rc := newWorld(t), newReceiver(t)
+		rc.answer = func(_ events.Event, attempt int) (int, http.Header) {
+			switch attempt {
+			case 1:
+				panic(http.ErrAbortHandler)
+			case 2:
+				time.Sleep(time.Minute)
+			case 3:
+				return 500, nil
+			}
+			return 200, nil
+		}
+		w.tell(mailbox(0), events.TypeCalendarChanged, 0)
+		w.post(rc, "a")
+		until(t, 10*time.Minute, "the event", func() bool { return rc.got() > 0 })
+		time.Sleep(time.Minute) // the slow answer ends
+		log := w.log.String()
+		for _, want := range []string{"no answer within 15s", "HTTP 500", "EOF"} {
+			if !strings.Contains(log, want) {
+				t.Errorf("the log does not say %q", want)
+			}
+		}
+		for _, secret := range []string{canary, base64.StdEncoding.EncodeToString([]byte(canary))[:20], "hook?path"} {
+			if strings.Contains(log, secret) {
+				t.Errorf("the log holds %q", secret)
+			}
+		}
+	})
+}
