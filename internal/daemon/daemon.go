@@ -122,7 +122,7 @@ func Dispatcher(ctx context.Context, c config.Dispatcher, log zerolog.Logger, x 
 	if x.Dispatcher != nil {
 		x.Dispatcher(d)
 	}
-	api, err := rooms(c, b, name, log)
+	api, err := forROOMS(c, b, name, log)
 	if err != nil {
 		return config.Usage(err)
 	}

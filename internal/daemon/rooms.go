@@ -13,8 +13,8 @@ import (
 	"roomsync/internal/roomsapi"
 )
 
-// rooms makes what serves a ROOMS that does not speak NATS.
-func rooms(c config.Dispatcher, b *bus.Bus, name string, log zerolog.Logger) (*roomsapi.API, error) {
+// forROOMS makes what serves a ROOMS that does not speak NATS.
+func forROOMS(c config.Dispatcher, b *bus.Bus, name string, log zerolog.Logger) (*roomsapi.API, error) {
 	o := roomsapi.Options{Bus: b, Log: log, Name: name, MailboxToken: c.MailboxToken}
 	if c.APIOn() {
 		o.Tokens = func() ([]roomsapi.Token, error) {
