@@ -46,7 +46,7 @@ func (b *Bus) PublishChange(ctx context.Context, mb string, e events.Event) (Sto
 		return Stored{}, b.refused(m.Subject, err)
 	}
 	if ack.Duplicate {
-		err = b.sameChange(ctx, m, ack.Sequence)
+		err = b.sameChange(ctx, m.Subject, e, ack.Sequence)
 	}
 	return Stored{ack.Sequence, ack.Duplicate}, err
 }
@@ -70,14 +70,15 @@ func (b *Bus) refused(subject string, err error) error {
 	return b.failure("publish to "+subject, err)
 }
 
-// sameChange compares a message with the one that the stream holds under its id: who gives an id to two events would
-// otherwise lose the second one and never hear of it.
-func (b *Bus) sameChange(ctx context.Context, m *nats.Msg, seq uint64) error {
-	stored, err := b.streams[events.StreamChanges].GetMsg(ctx, seq)
+// sameChange compares an event with the one that the stream holds under its id: who gives an id to two events would otherwise
+// lose the second one and never hear of it.
+func (b *Bus) sameChange(ctx context.Context, subject string, e events.Event, seq uint64) error {
+	m, err := b.streams[events.StreamChanges].GetMsg(ctx, seq)
 	if err != nil {
 		return nil // what cannot be read any more can only be believed
 	}
-	if stored.Subject == m.Subject && stored.Header.Get("ce-type") == m.Header.Get("ce-type") && sameJSON(stored.Data, m.Data) {
+	stored, err := events.Parse(m.Header, m.Data) // it may have been published in the other mode
+	if err == nil && m.Subject == subject && stored.Type == e.Type && sameJSON(stored.Data, e.Data) {
 		return nil
 	}
 	return fmt.Errorf("%w, at sequence %d", ErrOtherEvent, seq)

@@ -131,10 +131,13 @@ func (a *API) Handler(other http.Handler) http.Handler {
 		if !rt.open {
 			serve = a.signedIn(serve)
 		}
-		mux.HandleFunc(rt.method+" "+rt.path, a.plain(serve))
 		mux.HandleFunc(rt.path, a.plain(func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Allow", rt.method)
-			refuse(w, http.StatusMethodNotAllowed, problem{Detail: "only " + rt.method + " is served here"})
+			if r.Method != rt.method { // HEAD as well: a stream without events has no end
+				w.Header().Set("Allow", rt.method)
+				refuse(w, http.StatusMethodNotAllowed, problem{Detail: "only " + rt.method + " is served here"})
+				return
+			}
+			serve(w, r)
 		}))
 	}
 	return mux

@@ -41,6 +41,7 @@ type lane struct {
 	mailbox      string
 	queue        []*entry
 	from, passed uint64 // 0, or events that are to be read again
+	failing      bool   // its next event was tried and not taken
 }
 
 const (
@@ -134,9 +135,8 @@ func (c *courier) serve(l *lane) {
 			c.delivered(l, e)
 			continue
 		}
-		if failures++; e != nil {
-			c.fallBehind(l)
-		}
+		failures++
+		c.fallBehind(l)
 		c.waitAfter(failures)
 	}
 }
@@ -268,7 +268,7 @@ func (c *courier) told(e *entry, err error) {
 func (c *courier) delivered(l *lane, e *entry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.dirty = true
+	c.dirty, l.failing = true, false
 	if len(l.queue) > 0 && l.queue[0] == e {
 		l.queue[0] = nil
 		l.queue = l.queue[1:]
@@ -282,6 +282,7 @@ func (c *courier) delivered(l *lane, e *entry) {
 func (c *courier) fallBehind(l *lane) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	l.failing = true
 	if len(l.queue) == 0 {
 		return
 	}
@@ -307,4 +308,16 @@ func (c *courier) record() (w bus.Webhook, changed bool) {
 		}
 	}
 	return w, changed
+}
+
+// stuck is how many mailboxes wait because an event of theirs was not taken.
+func (c *courier) stuck() (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, l := range c.lanes {
+		if l.failing {
+			n++
+		}
+	}
+	return n
 }

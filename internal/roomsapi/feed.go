@@ -62,8 +62,10 @@ func newFeed(b *bus.Bus, log zerolog.Logger) *feed {
 
 // run follows the stream until ctx ends; readers end then.
 func (f *feed) run(ctx context.Context) {
+	said := ""
 	for ctx.Err() == nil {
-		if err := f.follow(ctx); err != nil && ctx.Err() == nil {
+		if err := f.follow(ctx); err != nil && ctx.Err() == nil && err.Error() != said {
+			said = err.Error()
 			f.log.Warn().Err(err).Msg("the stream of events cannot be followed; trying again")
 		}
 		f.end()

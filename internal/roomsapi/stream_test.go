@@ -128,8 +128,10 @@ func TestEvents_AStreamTellsWhatIsKeptAndWhatComes(t *testing.T) {
 			t.Fatalf("event %d: %+v", i, b)
 		}
 	}
+	_, err := w.js.Publish(t.Context(), events.EventsSubject("a"), []byte("no event")) // is passed over
+	must(t, err)
 	w.tell(room1, events.TypeSyncCompleted, 100)
-	if a, l := all.next(), live.next(); a.id != 101 || l.id != 101 || a.data != l.data || a.kind != events.TypeSyncCompleted {
+	if a, l := all.next(), live.next(); a.id != 102 || l.id != 102 || a.data != l.data || a.kind != events.TypeSyncCompleted {
 		t.Errorf("the new event came as %+v and %+v", a, l)
 	}
 }

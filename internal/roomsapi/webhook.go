@@ -149,7 +149,11 @@ func (w *webhook) deliver(ctx context.Context, l *lease, record bus.Webhook) {
 	defer cancel()
 	final, _ := c.record()
 	l.owner = ""
-	if err := l.save(ending, final); err != nil {
+	err := l.save(ending, final)
+	if errors.Is(err, bus.ErrConflict) && w.ours(ending, l) { // the last save was broken off, and had worked
+		err = l.save(ending, final)
+	}
+	if err != nil {
 		w.log.Warn().Err(err).Msg("webhook: the last position could not be stored; what was posted in the last second will be posted again")
 	}
 }
@@ -182,7 +186,7 @@ func (w *webhook) keep(ctx context.Context, l *lease, c *courier, g *guard) (los
 			w.log.Warn().Msg("webhook: NATS could not be told for too long that this process posts the events; it stops")
 			return true
 		}
-		teller.tell(ctx, record)
+		teller.tell(ctx, record, c.stuck())
 	}
 }
 
@@ -229,21 +233,20 @@ type teller struct {
 	trouble bool
 }
 
-func (t *teller) tell(ctx context.Context, record bus.Webhook) {
+// tell is told how many mailboxes wait because an event of theirs was not taken.
+func (t *teller) tell(ctx context.Context, record bus.Webhook, stuck int) {
 	if time.Since(t.last) < tellEvery {
 		return
 	}
-	recently := t.w.bus.Now().Add(-tellEvery)
-	failing := record.Failed.After(record.Posted) || len(record.Owed) > 0 && record.Failed.After(recently)
 	switch {
-	case failing:
+	case stuck > 0:
 		_, last, _ := t.w.bus.EventsKept(ctx)
-		t.w.log.Warn().Uint64("unread", last-min(record.Read, last)).Int("behind", len(record.Owed)).Time("posted", record.Posted).
-			Str("lastError", record.LastError).Msg("webhook: events wait")
+		t.w.log.Warn().Uint64("unread", last-min(record.Read, last)).Int("failing", stuck).Int("behind", len(record.Owed)).
+			Time("posted", record.Posted).Str("lastError", record.LastError).Msg("webhook: events wait")
 	case t.trouble:
 		t.w.log.Info().Msg("webhook: nothing waits any more")
 	}
-	t.last, t.trouble = time.Now(), failing
+	t.last, t.trouble = time.Now(), stuck > 0
 }
 
 // webhookState is GET /v1/webhook.
