@@ -260,6 +260,40 @@ func TestChanges_AFullStream(t *testing.T) {
 	}
 }
 
+// Behind a refused event its mailbox's later ones wait, and nobody else's.
+func TestChanges_NoneIsStoredBeforeItsPredecessor(t *testing.T) {
+	w := newWorld(t)
+	url := w.serve(nil).URL + "/v1/changes"
+	do(t, http.MethodPost, url, booking("1", room1, 1), "Content-Type", typeStructured)
+	resp, body := do(t, http.MethodPost, url, "["+booking("0", room1, 2)+","+booking("1", room1, 3)+","+booking("2", room1, 4)+","+booking("3", room2, 1)+"]", "Content-Type", typeBatch)
+	var got []string
+	for _, r := range decodeAs[problem](t, body).Results {
+		got = append(got, r.Status)
+	}
+	if resp.StatusCode != 409 || strings.Join(got, " ") != "stored refused skipped stored" {
+		t.Errorf("%d %s", resp.StatusCode, body)
+	}
+}
+
+// When NATS does not take an event, it is not asked for every other one.
+func TestChanges_TroubleEndsABatch(t *testing.T) {
+	w := newWorld(t)
+	url := w.serve(nil).URL + "/v1/changes"
+	var batch []string
+	for i := range 200 {
+		batch = append(batch, booking(fmt.Sprint(i), mailbox(i), 1))
+	}
+	w.store.stop()
+	resp, body := do(t, http.MethodPost, url, "["+strings.Join(batch, ",")+"]", "Content-Type", typeBatch)
+	count := map[string]int{}
+	for _, r := range decodeAs[problem](t, body).Results {
+		count[r.Status]++
+	}
+	if tried := 200 - count[statusSkipped]; resp.StatusCode != 503 || tried < 1 || tried > parallel {
+		t.Errorf("%d %v", resp.StatusCode, count)
+	}
+}
+
 // A stream with a limit for messages of its own refuses for good.
 func TestChanges_LargerThanTheStreamTakes(t *testing.T) {
 	w := newWorld(t)

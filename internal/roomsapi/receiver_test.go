@@ -150,3 +150,16 @@ func until(t *testing.T, patience time.Duration, what string, ok func() bool) {
 		}
 	}
 }
+
+// seen are the events that were taken, each once.
+func (rc *receiver) seen() map[uint64]bool {
+	rc.mu.Lock()
+	defer rc.mu.Unlock()
+	all := map[uint64]bool{}
+	for _, taken := range rc.taken {
+		for _, seq := range taken {
+			all[seq] = true
+		}
+	}
+	return all
+}

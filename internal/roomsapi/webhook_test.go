@@ -286,3 +286,35 @@ func TestLogs_HoldNoSecret(t *testing.T) {
 		}
 	})
 }
+
+// While NATS is away the lease cannot be renewed: no request is begun that could outlive it, and another process may begin after it.
+func TestWebhook_NoRequestOutlivesTheLease(t *testing.T) {
+	testenv.Bubble(t, func(t *testing.T) {
+		w, rc := newWorld(t), newReceiver(t)
+		rc.answer = func(events.Event, int) (int, http.Header) {
+			time.Sleep(11 * time.Second)
+			return http.StatusOK, nil
+		}
+		for i := range maxQueue {
+			w.tell(mailbox(0), events.TypeCalendarChanged, i)
+		}
+		w.post(rc, "a")
+		time.Sleep(5 * time.Second)
+		w.store.stop()
+		away := time.Now()
+		time.Sleep(10 * time.Minute)
+		rc.mu.Lock()
+		begun := rc.total
+		for id, at := range rc.times {
+			if d := at[len(at)-1].Sub(away); d > leaseTime-postTime {
+				t.Errorf("%s was posted %v after NATS was away", id, d)
+			}
+		}
+		rc.mu.Unlock()
+		if begun < 3 {
+			t.Errorf("only %d requests", begun)
+		}
+		w.store.start()
+		until(t, 5*time.Minute, "the others", func() bool { return len(rc.seen()) == maxQueue })
+	})
+}
