@@ -139,6 +139,8 @@ var secretFlags = map[string]string{
 	"token-key":          "token-key-file",
 	"mailbox-token-key":  "mailbox-token-key-file",
 	"nats-password":      "nats-creds",
+	"api-token":          "api-token-file",
+	"webhook-secret":     "webhook-secret-file",
 	"private-key":        "cert-dir",
 	"client-certificate": "cert-dir",
 }

@@ -24,6 +24,7 @@ type Worker struct {
 // Dispatcher is the configuration of cmd/dispatcher.
 type Dispatcher struct {
 	NATS
+	API
 	Log
 	HTTP string // address for health, metrics and the dashboard, "" for none
 }
@@ -51,12 +52,16 @@ func (w *Worker) check(s *settings) {
 
 func (d *Dispatcher) declare(s *settings) {
 	d.NATS.declare(s)
+	d.API.declare(s)
 	d.Log.declare(s)
 	s.group = groupHealth
-	s.listen(&d.HTTP, "http", "127.0.0.1:8080", "address for health, or off")
+	s.listen(&d.HTTP, "http", "127.0.0.1:8080", "address for health and the HTTP API, or off")
 }
 
-func (d *Dispatcher) check(s *settings) { d.NATS.check(s) }
+func (d *Dispatcher) check(s *settings) {
+	d.NATS.check(s)
+	d.API.check(s, d.HTTP)
+}
 
 func (o *Ops) declare(s *settings) {
 	o.NATS.declare(s)

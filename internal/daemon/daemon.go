@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"time"
 
@@ -105,7 +106,8 @@ func warner(log zerolog.Logger) func(error) {
 
 // Dispatcher creates the streams, then runs a dispatcher until ctx ends.
 func Dispatcher(ctx context.Context, c config.Dispatcher, log zerolog.Logger, x Extra) error {
-	b, err := Connect(ctx, c.NATS, "roomsync dispatcher "+Name(), log, x.InProcess)
+	name := Name()
+	b, err := Connect(ctx, c.NATS, "roomsync dispatcher "+name, log, x.InProcess)
 	if err != nil {
 		return err
 	}
@@ -120,12 +122,20 @@ func Dispatcher(ctx context.Context, c config.Dispatcher, log zerolog.Logger, x 
 	if x.Dispatcher != nil {
 		x.Dispatcher(d)
 	}
-	return run(ctx, log, c.HTTP, d.Ready, d.Run)
+	api, err := forROOMS(c, b, name, log)
+	if err != nil {
+		return config.Usage(err)
+	}
+	return serve(ctx, log, c.HTTP, api.Handler(ops.Health(d.Ready)), beside(d.Run, api.Run))
 }
 
 func run(ctx context.Context, log zerolog.Logger, http string, ready func() error, work func(context.Context) error) error {
-	err := ops.Serve(ctx, http, ops.Health(ready), func(ctx context.Context) error {
-		log.Info().Str("http", http).Msg("started")
+	return serve(ctx, log, http, ops.Health(ready), work)
+}
+
+func serve(ctx context.Context, log zerolog.Logger, address string, h http.Handler, work func(context.Context) error) error {
+	err := ops.Serve(ctx, address, h, func(ctx context.Context) error {
+		log.Info().Str("http", address).Msg("started")
 		defer log.Info().Msg("stopped")
 		return work(ctx)
 	})
