@@ -5,7 +5,6 @@ import (
 	"encoding/csv"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -68,6 +67,9 @@ var decoders = map[string]struct {
 		found, _, fault := m.calendarView()
 		return found, fault
 	}},
+	"CreateItem":   {createItem, func(m *message) (any, *calsync.Fault) { return nil, m.done() }}, // samples are of messages too, which have no id
+	"UpdateItem":   {updateItem, func(m *message) (any, *calsync.Fault) { return m.written() }},
+	"DeleteItem":   {deleteItem, func(m *message) (any, *calsync.Fault) { return nil, m.done() }},
 	"GetFolder":    {getFolder, func(m *message) (any, *calsync.Fault) { return m.folder() }},
 	"ResolveNames": {resolveNames, func(m *message) (any, *calsync.Fault) { return m.resolutions() }},
 }
@@ -194,29 +196,17 @@ func requests() map[string][]byte {
 
 // TestRequestsAreValid checks every form of request against Microsoft's schema.
 func TestRequestsAreValid(t *testing.T) {
-	schema := filepath.Join(shared(t, "ews-schema"), "soap-ews.xsd")
-	if _, err := exec.LookPath("xmllint"); err != nil {
-		if os.Getenv("ROOMSYNC_REQUIRE_INTEROP") == "1" {
-			t.Fatal("xmllint is missing: install libxml2-utils")
-		}
-		t.Skip("xmllint is missing: install libxml2-utils to check requests against the schema")
-	}
 	dir := t.TempDir()
-	args := []string{"--nonet", "--noout", "--schema", schema}
+	var files []string
 	for name, doc := range requests() {
 		file := filepath.Join(dir, name+".xml")
 		if err := os.WriteFile(file, doc, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		args = append(args, file)
+		files = append(files, file)
 	}
-	if out, err := exec.Command("xmllint", args...).CombinedOutput(); err != nil {
-		for line := range strings.Lines(string(out)) {
-			if !strings.HasSuffix(strings.TrimSpace(line), " validates") {
-				t.Log(line)
-			}
-		}
-		t.Error(err)
+	if complaints := xmllint(t, files...); complaints != "" {
+		t.Error(complaints)
 	}
 	// The judge must be able to say no.
 	bad := filepath.Join(dir, "bad.xml")
@@ -224,7 +214,7 @@ func TestRequestsAreValid(t *testing.T) {
 	if err := os.WriteFile(bad, r.envelope(func(r *request) { r.syncFolderItems("", "", maxChanges+1) }), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if exec.Command("xmllint", "--nonet", "--noout", "--schema", schema, bad).Run() == nil {
+	if xmllint(t, bad) == "" {
 		t.Error("a MaxChangesReturned of 513 was accepted")
 	}
 }
