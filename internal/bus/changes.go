@@ -117,8 +117,3 @@ func (n *Notices) Next(ctx context.Context) (Notice, error) {
 
 // Stop ends the notices.
 func (n *Notices) Stop() { n.it.Stop() }
-
-// PublishChange stores an event for a mailbox, as ROOMS does.
-func (b *Bus) PublishChange(ctx context.Context, mb string, e events.Event) (uint64, error) {
-	return b.publish(ctx, &nats.Msg{Subject: events.ChangesSubject(mb), Data: e.Data, Header: nats.Header(e.Header())}, -1)
-}

@@ -15,11 +15,11 @@ func (w *world) change(mb, booking string, revision int64) uint64 {
 	w.Helper()
 	data, err := json.Marshal(events.BookingUpserted{BookingID: booking, Revision: revision, Mailbox: mb + "@contoso.example"})
 	w.must(err)
-	seq, err := w.bus.PublishChange(w.Context(), mb, events.Event{
+	stored, err := w.bus.PublishChange(w.Context(), mb, events.Event{
 		ID: fmt.Sprintf("%s/%d", booking, revision), Source: "urn:rooms:test", Type: events.TypeBookingUpserted, Time: w.bus.Now(), Data: data,
 	})
 	w.must(err)
-	return seq
+	return stored.Sequence
 }
 
 // unacked counts the notices that are not settled.
