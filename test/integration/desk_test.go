@@ -26,6 +26,7 @@ type desk struct {
 	asked    map[edition]bool   // that an answer came
 	reasons  map[string]int     // answers by type and reason
 	faults   []string
+	open     int // revisions without an answer, of all bookings
 }
 
 // booked is a booking as ROOMS has it.
@@ -99,6 +100,7 @@ func (d *desk) send(b *booked, typ string, data any) {
 	e := events.Event{ID: fmt.Sprintf("%s/%d", b.data.BookingID, b.data.Revision), Source: "urn:rooms:desk", Type: typ, Time: time.Now(), Data: raw}
 	mb := events.MailboxToken(b.data.Mailbox)
 	b.open++
+	d.open++
 	d.asked[edition{b.data.BookingID, b.data.Revision}] = false
 	for try := 1; ; try++ {
 		if _, err = d.bus.PublishChange(d.t.Context(), mb, e); err == nil {
@@ -164,6 +166,7 @@ func (d *desk) answered(e bus.Delivered, id string, revision int64, reason strin
 		d.fault("a second answer to %v: %s %s", key, e.Type, reason)
 	default:
 		d.bookings[id].open--
+		d.open--
 	}
 	d.asked[key] = true
 	d.reasons[e.Type+" "+reason]++
