@@ -39,6 +39,7 @@ func (t tool) list() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			withOutage(cmd, f, list, states)
 			for i, m := range list {
 				state, _ := json.Marshal(stateOf(states, m)) // a string
 				list[i].Extra["state"] = state

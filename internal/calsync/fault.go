@@ -26,7 +26,9 @@ type Fault struct {
 
 	// Unknown says that the request may have taken effect: no complete answer came back.
 	Unknown bool
-	Err     error // the cause, such as a network error
+	// Reason is why the sign-in is refused, in the words of the wire contract, where what signs in knows it (FaultToken).
+	Reason string
+	Err    error // the cause, such as a network error
 }
 
 // What X-EWS-Policy-Reason says.

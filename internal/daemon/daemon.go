@@ -75,14 +75,14 @@ func Worker(ctx context.Context, c config.Worker, log zerolog.Logger, x Extra) e
 		return config.Usage(err)
 	}
 	workers := newCrew()
-	cal, closeCalendar, err := reloading(c, log, surroundings{warn: warner(log), store: b.TokenStore(), now: b.Now}, workers, x.Hangup)
+	cal, guard, closeCalendar, err := reloading(c, log, surroundings{warn: warner(log), store: b.TokenStore(), now: b.Now}, workers, x.Hangup)
 	if err != nil {
 		return config.Usage(err)
 	}
 	defer closeCalendar()
 	hire := func(c config.Worker, n int) (shift, error) {
 		o := options(c, log, x)
-		o.Name, o.Bus, o.Calendar = fmt.Sprintf("%s.%d", name, n), b, cal
+		o.Name, o.Bus, o.Calendar, o.SignIn = fmt.Sprintf("%s.%d", name, n), b, cal, guard
 		return worker.New(o)
 	}
 	return run(ctx, log, c.HTTP, workers.ready, func(ctx context.Context) error { return workers.run(ctx, c, hire) })

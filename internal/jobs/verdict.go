@@ -48,6 +48,7 @@ type Fact struct {
 	Diagnostics string        // x-ms-diagnostics number
 	Policy      string        // what X-EWS-Policy-Reason says: "disabled", "blocked" or nothing
 	Claims      bool          // a 401 asked for claims
+	Reason      string        // why a sign-in is refused, where that is known better than the code says it; of kind token only
 	Delegate    bool          // we act by rights of our own in the mailbox, and not as its owner
 }
 
@@ -142,7 +143,7 @@ func judgeToken(f Fact) Verdict {
 	case f.Status == 0 || f.Status >= 500 || code == "server_error":
 		return Verdict{Class: Transient, Scope: ScopeCredential, Code: code}
 	}
-	return Verdict{Class: Credentials, Scope: ScopeCredential, Code: code, Reason: events.RefusedSignIn}
+	return Verdict{Class: Credentials, Scope: ScopeCredential, Code: code, Reason: or(f.Reason, events.RefusedSignIn)}
 }
 
 func judgeStatus(f Fact) Verdict {
