@@ -18,6 +18,7 @@ import (
 	"roomsync/internal/dispatcher"
 	"roomsync/internal/jobs"
 	"roomsync/internal/ops"
+	"roomsync/internal/tokens"
 	"roomsync/internal/worker"
 )
 
@@ -75,7 +76,10 @@ func Worker(ctx context.Context, c config.Worker, log zerolog.Logger, x Extra) e
 		return config.Usage(err)
 	}
 	workers := newCrew()
-	cal, guard, closeCalendar, err := reloading(c, log, surroundings{warn: warner(log), store: b.TokenStore(), now: b.Now}, workers, x.Hangup)
+	cal, guard, closeCalendar, err := reloading(c, log, surroundings{
+		warn: warner(log), store: b.TokenStore(), now: b.Now,
+		passwords: tokens.NewPasswords(tokens.PasswordsOptions{Store: b.TokenStore(), Now: b.Now, Keys: c.TokenKeys}),
+	}, workers, x.Hangup)
 	if err != nil {
 		return config.Usage(err)
 	}

@@ -68,6 +68,9 @@ func apply(ctx context.Context, c config.Exchange, creds ews.Credentials) error 
 	if err == nil {
 		_, err = creds.Apply(ctx, r)
 	}
+	if b, ok := creds.(interface{ Barred() error }); ok && err == nil {
+		err = b.Barred()
+	}
 	return err
 }
 
