@@ -52,6 +52,7 @@ const (
 	FaultMalformed FaultKind = "malformed" // an answer that is not what the protocol allows
 	FaultOversize  FaultKind = "oversize"  // an answer larger than we accept
 	FaultRights    FaultKind = "rights"    // an answer that says we may not read: a success that is a refusal
+	FaultHost      FaultKind = "host"      // the target's URL names a host that our credentials are not for; nothing was sent
 	FaultToken     FaultKind = "token"     // no access token to be had; Code is the OAuth error field or CodeUnusable
 )
 

@@ -134,7 +134,7 @@ func (x surroundings) signIn(c config.Exchange, w config.Work) (_ *ews.Client, _
 		return nil, nil, nil, err
 	}
 	client, err := ews.New(ews.Options{
-		URL: c.EWSURL, Credentials: creds, AllowInsecure: c.AllowInsecure,
+		URL: c.EWSURL, Hosts: c.AllowedHosts().Allow, Credentials: creds, AllowInsecure: c.AllowInsecure,
 		Impersonate: c.Impersonation && c.Auth != config.AuthDelegated, // a delegated token is for that user's own rights
 		GetBatch:    w.GetBatch, Connections: w.Slots + 2*w.BookingSlots,
 	})

@@ -128,8 +128,11 @@ func Dispatcher(ctx context.Context, c config.Dispatcher, log zerolog.Logger, x 
 }
 
 func run(ctx context.Context, log zerolog.Logger, http string, ready func() error, work func(context.Context) error) error {
-	err := ops.Serve(ctx, http, ops.Health(ready), func(ctx context.Context) error {
-		log.Info().Str("http", http).Msg("started")
+	err := ops.Serve(ctx, http, ops.Health(ready), func(ctx context.Context, served string) error {
+		if served == "" {
+			served = "off"
+		}
+		log.Info().Str("http", served).Msg("started")
 		defer log.Info().Msg("stopped")
 		return work(ctx)
 	})

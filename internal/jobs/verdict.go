@@ -40,7 +40,7 @@ const (
 // Fact is what went wrong, as the calendar server or the way to it said.
 type Fact struct {
 	Operation   string
-	Kind        string        // level: response, soap, http, transport, tls, html, malformed, oversize, rights, token
+	Kind        string        // level: response, soap, http, transport, tls, html, malformed, oversize, rights, host, token
 	Code        string        // ResponseCode or OAuth error, "" when there was none
 	Inner       string        // second code, inside
 	Status      int           // HTTP status, 0 without an answer
@@ -206,6 +206,8 @@ func judgeKind(f Fact) Verdict {
 	switch f.Kind {
 	case "rights":
 		return Verdict{Class: Denied, Scope: ScopeMailbox, Code: f.Kind, Reason: events.RefusedFolderRights}
+	case "host":
+		return Verdict{Class: Blocked, Scope: ScopeMailbox, Code: events.RefusedURL, Reason: events.RefusedURL}
 	case "html": // a sign-in or a proxy stands in between; never an empty calendar
 		return Verdict{Class: Credentials, Scope: ScopeCredential, Code: f.Kind, Reason: events.RefusedSignInPage}
 	case "tls":
