@@ -118,14 +118,21 @@ func (u *User) ask(server, password string) ask {
 	}
 	u.p.mu.Lock()
 	defer u.p.mu.Unlock()
-	s, known := u.p.seen[a.key]
+	a.changed = u.p.seen[a.key].changed
+	return a
+}
+
+// present notes that this is the password which the process has now.
+func (a *ask) present() {
+	a.p.mu.Lock()
+	defer a.p.mu.Unlock()
+	s, known := a.p.seen[a.key]
 	if known && !s.password.Equal(a.password) {
-		s.changed = u.p.opts.Now()
+		s.changed = a.p.opts.Now()
 	}
 	s.password = a.password
-	u.p.seen[a.key] = s
+	a.p.seen[a.key] = s
 	a.changed = s.changed
-	return a
 }
 
 func (a *ask) mark() string {
@@ -210,6 +217,7 @@ func (a *ask) accept(e *passwordEntry, now time.Time) {
 // must not be tried, leave is then nil. An error says that nobody can be asked.
 func (u *User) Enter(ctx context.Context, server, password string) (leave func(worked *bool), barred time.Duration, err error) {
 	a := u.ask(server, password)
+	a.present()
 	for {
 		e, revision, err := a.read(ctx)
 		if err != nil {

@@ -133,6 +133,9 @@ func (o *outage) change(ctx context.Context, f func(*jobs.Outage, time.Time) boo
 		}
 		was := x.Open
 		if !f(&x, o.w.bus.Now()) {
+			if len(x.Outbox) > 0 { // whoever put it there publishes it, unless he has died
+				_ = sleep(ctx, 2*time.Second+rand.N(4*time.Second))
+			}
 			return o.flush(ctx)
 		}
 		err := o.put(ctx, x, seq)
