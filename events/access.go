@@ -26,6 +26,8 @@ const (
 	RefusedUserLocked      = "user-locked"                 // HTTP 456: the service user is locked or blocked
 	RefusedToken           = "token-refused"               // Exchange refuses the access token itself
 	RefusedSignIn          = "sign-in-refused"             // user name, password or security context
+	RefusedSignInTrouble   = "sign-in-unavailable"         // nobody is there who signs us in: Entra, or the way to it, has trouble
+	RefusedURL             = "url-not-allowed"             // the mailbox's url names a server that our credentials are not for (--ews-hosts)
 	RefusedSignInPage      = "sign-in-page"                // a web page instead of an answer, from a proxy or a sign-in
 	RefusedOrganization    = "organization-blocked"        // the tenant is marked for removal
 	RefusedMissing         = "mailbox-missing"             // no mailbox has this address
@@ -39,8 +41,8 @@ const (
 )
 
 // AccessDenied says that Exchange refuses a mailbox, or, when Scope is not "mailbox", many: then Mailbox is the one
-// whose refusal is the evidence, and the others are not told of one by one. Sent once when it begins. Data of
-// [TypeAccessDenied].
+// whose refusal is the evidence, and the others are not told of one by one. When no worker can sign in, Mailbox is empty and
+// Operation "sign-in": no mailbox was asked for. Sent once when it begins. Data of [TypeAccessDenied].
 type AccessDenied struct {
 	Mailbox   string    `json:"mailbox"`
 	Since     time.Time `json:"since"`

@@ -61,7 +61,7 @@ func TestConfigCheck(t *testing.T) {
 		out    []string
 		stderr string
 	}{
-		"good":      {append(at, "--rooms-config", good), 0, []string{"client-secret         set", good + ":5 ExchangeClientSecret", "note     --token-key-file: without it each worker"}, ""},
+		"good":      {append(at, "--rooms-config", good), 0, []string{"client-secret         set", good + ":5 ExchangeClientSecret", "note     --token-key-file: is not given, so each worker"}, ""},
 		"online":    {append(at, "--rooms-config", good, "--online", "--mailbox", "User0001@contoso.example"), 0, []string{"\nok       access token: given by " + srv.URL, "\nok       calendar of " + mailbox + ": can be read; it holds 20 items ("}, ""},
 		"refused":   {append(at, "--rooms-config", wrong, "--online", "--mailbox", mailbox), 1, []string{"\nFAILED   access token: no access token (invalid_client, AADSTS7000215, HTTP 401) (", "\n         the client secret is wrong: a usual"}, "the sign-in does not work"},
 		"a warning": {append(at, "--rooms-config", good, "--allow-insecure"), 1, []string{"\nwarning  --allow-insecure: permits plain http"}, "roomsync config check: 1 warning\n"},

@@ -24,6 +24,7 @@ type fleet interface {
 	Sync(ctx context.Context, address string) error
 	// States tells how the mailboxes fare, by address in lower case.
 	States(ctx context.Context, addresses []string) (map[string]jobs.Digest, error)
+	GlanceOutage(ctx context.Context) (jobs.Outage, error)
 	// Tail calls f for events, of one mailbox or of all when address is "", from a sequence of the stream on (0: only
 	// new ones), until ctx ends or f returns an error.
 	Tail(ctx context.Context, address string, from uint64, f func(bus.Delivered) error) error

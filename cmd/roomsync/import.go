@@ -18,7 +18,10 @@ func (t tool) importCSV() *cobra.Command {
 	var dry bool
 	var list []events.Mailbox
 	cmd := t.command("import FILE", "add and change mailboxes from a CSV file", cobra.ExactArgs(1),
-		func(cmd *cobra.Command, _ *config.Ops, f fleet, _ []string) error {
+		func(cmd *cobra.Command, o *config.Ops, f fleet, _ []string) error {
+			if err := allowed(o.Hosts, list); err != nil {
+				return err
+			}
 			present, err := f.Mailboxes(cmd.Context())
 			if err != nil {
 				return err

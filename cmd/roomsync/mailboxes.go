@@ -39,6 +39,7 @@ func (t tool) list() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			withOutage(cmd, f, list, states)
 			for i, m := range list {
 				state, _ := json.Marshal(stateOf(states, m)) // a string
 				list[i].Extra["state"] = state
@@ -134,7 +135,7 @@ var setFlags = []struct{ flag, column, usage string }{
 
 func (t tool) set() *cobra.Command {
 	cmd := t.command("set ADDRESS", "add a mailbox, or change what is given", cobra.ExactArgs(1),
-		func(cmd *cobra.Command, _ *config.Ops, f fleet, args []string) error {
+		func(cmd *cobra.Command, o *config.Ops, f fleet, args []string) error {
 			given, err := addresses(args)
 			if err != nil {
 				return err
@@ -150,6 +151,9 @@ func (t tool) set() *cobra.Command {
 			m.Address = given[0]
 			if err := change(&m, cmd.Flags()); err != nil {
 				return config.Usage(err)
+			}
+			if err := o.Hosts.Check(m.URL); err != nil {
+				return config.Usage(fmt.Errorf("--url: %w", err))
 			}
 			changed, err := f.Put(cmd.Context(), m)
 			if err != nil {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -42,6 +43,7 @@ type Bus struct {
 	created map[string]time.Time // when the streams were made, which tells one from its successor
 	boxes   jetstream.KeyValue
 	tokens  jetstream.KeyValue
+	heard   complaints
 }
 
 // callTimeout bounds every single request to NATS.
@@ -101,12 +103,32 @@ func (b *Bus) connectOptions() []nats.Option {
 }
 
 // asyncError is where NATS says that a permission is missing: the caller itself only sees a time-out.
-func (b *Bus) asyncError(_ *nats.Conn, _ *nats.Subscription, err error) {
+func (b *Bus) asyncError(nc *nats.Conn, _ *nats.Subscription, err error) {
 	if errors.Is(err, nats.ErrPermissionViolation) {
 		b.log.Error().Err(err).Msg("NATS refuses: a permission is missing")
 		return
 	}
-	b.log.Warn().Err(err).Msg("NATS")
+	b.log.WithLevel(b.complaint(nc != nil && nc.IsConnected(), err.Error())).Err(err).Msg("NATS")
+}
+
+// complaints are what the client library said last, and when.
+type complaints struct {
+	mu   sync.Mutex
+	last string
+	at   time.Time
+}
+
+// complaint is a warning for what was not heard for a minute. Without a connection the library goes on complaining of what
+// it cannot do, which the loss of the connection has told already.
+func (b *Bus) complaint(up bool, text string) zerolog.Level {
+	b.heard.mu.Lock()
+	defer b.heard.mu.Unlock()
+	now := time.Now()
+	if !up || text == b.heard.last && now.Sub(b.heard.at) < time.Minute {
+		return zerolog.DebugLevel
+	}
+	b.heard.last, b.heard.at = text, now
+	return zerolog.WarnLevel
 }
 
 func (b *Bus) connected(up bool, err error) {

@@ -76,7 +76,7 @@ func (b *Bus) KeepClock(ctx context.Context) {
 			return
 		case <-t.C:
 			if err := b.SyncClock(ctx); err != nil && ctx.Err() == nil {
-				b.log.Warn().Err(err).Msg("the server's clock could not be read; going on with the estimate")
+				b.log.WithLevel(b.complaint(b.Up(), err.Error())).Err(err).Msg("the server's clock could not be read; going on with the estimate")
 			}
 		}
 	}

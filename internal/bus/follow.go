@@ -54,7 +54,7 @@ func (b *Bus) follow(ctx context.Context, stream string, cfg jetstream.OrderedCo
 		if err := b.intactStream(ctx, stream); errors.Is(err, ErrLost) {
 			return err
 		}
-		b.log.Warn().Str("stream", stream).Err(err).Msg("reading was interrupted; trying again")
+		b.log.WithLevel(b.complaint(b.Up(), stream+err.Error())).Str("stream", stream).Err(err).Msg("reading was interrupted; trying again")
 		_ = pause(ctx, time.Second)
 	}
 }

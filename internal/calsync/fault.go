@@ -26,7 +26,9 @@ type Fault struct {
 
 	// Unknown says that the request may have taken effect: no complete answer came back.
 	Unknown bool
-	Err     error // the cause, such as a network error
+	// Reason is why the sign-in is refused, in the words of the wire contract, where what signs in knows it (FaultToken).
+	Reason string
+	Err    error // the cause, such as a network error
 }
 
 // What X-EWS-Policy-Reason says.
@@ -50,6 +52,7 @@ const (
 	FaultMalformed FaultKind = "malformed" // an answer that is not what the protocol allows
 	FaultOversize  FaultKind = "oversize"  // an answer larger than we accept
 	FaultRights    FaultKind = "rights"    // an answer that says we may not read: a success that is a refusal
+	FaultHost      FaultKind = "host"      // the target's URL names a host that our credentials are not for; nothing was sent
 	FaultToken     FaultKind = "token"     // no access token to be had; Code is the OAuth error field or CodeUnusable
 )
 

@@ -94,7 +94,7 @@ func TestLoad_Defaults(t *testing.T) {
 
 func TestLoad_EveryFlagIsAVariableAndTheFlagWins(t *testing.T) {
 	vars := map[string]string{
-		"ROOMSYNC_NATS_URL": "nats://a:1,tls://b:2", "ROOMSYNC_NATS_CREDS": "creds", "ROOMSYNC_EWS_URL": "http://127.0.0.1:8445/EWS/Exchange.asmx",
+		"ROOMSYNC_NATS_URL": "nats://a:1,tls://b:2", "ROOMSYNC_NATS_CREDS": "creds", "ROOMSYNC_EWS_URL": "http://127.0.0.1:8445/EWS/Exchange.asmx", "ROOMSYNC_EWS_HOSTS": "*.contoso.com",
 		"ROOMSYNC_AUTHORITY_URL": "http://127.0.0.1:8445", "ROOMSYNC_TENANT_ID": "t", "ROOMSYNC_APP_ID": "a",
 		"ROOMSYNC_CLIENT_SECRET_FILE": "secret", "ROOMSYNC_AUTH": "secret", "ROOMSYNC_USERNAME": "u", "ROOMSYNC_PASSWORD_FILE": "secret",
 		"ROOMSYNC_IMPERSONATION": "false", "ROOMSYNC_ALLOW_INSECURE": "true", "ROOMSYNC_HTTP": "off", "ROOMSYNC_LOG_LEVEL": "debug",

@@ -44,6 +44,8 @@ type Exchange struct {
 	certPassword secret // of PFX files
 	tokenKeys    secret // that seal tokens which workers share
 
+	hosts Hosts
+
 	findings []Finding
 }
 
@@ -51,6 +53,7 @@ func (e *Exchange) declare(s *settings) {
 	s.group = groupExchange
 	s.str(new(string), "rooms-config", "file", "", "RoomsAppSettings.config of ROOMS, unchanged; flags and variables come first")
 	s.url(&e.EWSURL, "ews-url", "https://outlook.office365.com/EWS/Exchange.asmx", "Exchange Web Services endpoint")
+	s.hosts(&e.hosts)
 	s.auth(&e.Auth)
 	s.boolean(&e.Impersonation, "impersonation", true, "act as the owner of each mailbox, or =false ("+keyImpersonation+")").rooms(keyImpersonation)
 	s.boolean(&e.AllowInsecure, "allow-insecure", false, "permit plain http to other hosts; credentials can then be read on the way (test networks only)")

@@ -56,7 +56,12 @@ func (e *Exchange) find(s *settings) {
 		s.warn(s.from("token-key-file"), "without it each worker signs in by itself, and a password that turns wrong is tried once by each: more workers than "+
 			"the tenant's lock-out threshold (10 by default) lock the account. Give all workers the same file of keys")
 	} else if entra && !e.tokenKeys.given() {
-		s.note(s.from("token-key-file"), "without it each worker asks Entra for tokens of its own; that is fine for some ten of them")
+		s.note(s.from("token-key-file"), "is not given, so each worker asks Entra for an access token of its own. Nothing need be done for up to ten workers. For more, make a "+
+			"file with one line of random text (openssl rand -base64 48), readable by the worker only, and name the same file on every worker: they then share one token, stored encrypted in NATS")
+	}
+	if slices.Contains([]string{AuthBasic, AuthNTLM}, e.Auth) && !e.tokenKeys.given() {
+		s.note(s.from("token-key-file"), "is not given, so workers cannot tell whether they have the same password: a wrong one is tried twice by all of them together instead of once, and "+
+			"then by nobody for 20 minutes. Nothing need be done for a single worker. For more, make a file with one line of random text (openssl rand -base64 48) and name it on every worker")
 	}
 	e.unused(s)
 }

@@ -76,17 +76,17 @@ func TestInspection_Findings(t *testing.T) {
 		args string
 		want []string // level and a part of the text
 	}{
-		"Exchange Online":          {app, []string{"note for good on 2027-04-01", "note without it each worker"}},
+		"Exchange Online":          {app, []string{"note for good on 2027-04-01", "note is not given, so each worker"}},
 		"keys are shared":          {app + "--token-key-file key", []string{"note for good on 2027-04-01"}},
 		"delegated":                {"--tenant-id t --app-id a --auth delegated --username u@b --password-file secret --token-key-file key", []string{"note for good", "warning delegated access fails as soon as Entra demands a second factor"}},
-		"on premises":              {onPremises + "--username u --password-file secret", nil},
+		"on premises":              {onPremises + "--username u --password-file secret", []string{"note is not given, so workers cannot tell"}},
 		"a token to strangers":     {app + onPremises + "--token-key-file key", []string{"warning is no host of Exchange Online, yet is sent access tokens"}},
 		"a simulated one":          {app + "--token-key-file key --ews-url http://127.0.0.1:1/ --authority-url http://127.0.0.1:1", nil},
 		"insecure":                 {app + "--token-key-file key --allow-insecure", []string{"note for good", "warning permits plain http"}},
 		"open file":                {"--rooms-config open --token-key-file key", []string{"note for good", "warning can be read or changed by everybody on this host"}},
 		"open, no secret from it":  {"--rooms-config open --token-key-file key --client-secret-file secret", []string{"note for good"}},
 		"more than is needed":      {app + "--token-key-file key --auth secret --cert-thumbprint " + print40 + " --cert-dir d", []string{"note for good", "note is not used by this worker, which signs in by secret", "note is not used"}},
-		"on premises, more keys":   {onPremises + app + "--username u --password-file secret", []string{"note is not used by this worker, which signs in by basic", "note is not used"}},
+		"on premises, more keys":   {onPremises + app + "--username u --password-file secret", []string{"note is not given", "note is not used by this worker, which signs in by basic", "note is not used"}},
 		"another cloud of theirs":  {app + "--token-key-file key --ews-url https://outlook.office365.us/EWS/Exchange.asmx", []string{"note for good"}},
 		"upper case, and the port": {app + "--token-key-file key --ews-url https://OUTLOOK.office365.com:443/EWS/Exchange.asmx", []string{"note for good"}},
 	}

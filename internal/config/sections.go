@@ -33,6 +33,7 @@ type Dispatcher struct {
 type Ops struct {
 	NATS
 	Log
+	Hosts Hosts // that a mailbox's own url may name, as the workers have it; zero when that is not known here
 }
 
 func (w *Worker) declare(s *settings) {
@@ -66,6 +67,8 @@ func (d *Dispatcher) check(s *settings) {
 func (o *Ops) declare(s *settings) {
 	o.NATS.declare(s)
 	o.Log.declare(s)
+	s.group = groupExchange
+	s.hosts(&o.Hosts)
 }
 
 func (o *Ops) check(s *settings) { o.NATS.check(s) }

@@ -115,7 +115,7 @@ func advice(c config.Exchange, f *calsync.Fault, mailbox string) string {
 	id := Identity(c)
 	v := jobs.Judge(jobs.Fact{
 		Operation: f.Operation, Kind: string(f.Kind), Code: f.Code, Inner: f.Inner, Status: f.Status, BackOff: f.BackOff,
-		Diagnostics: f.Diagnostics, Policy: f.Policy, Claims: f.Claims != "", Delegate: id.Delegate,
+		Diagnostics: f.Diagnostics, Policy: f.Policy, Claims: f.Claims != "", Reason: f.Reason, Delegate: id.Delegate,
 	}).After(0, time.Hour)
 	if v.Reason != "" {
 		return jobs.Advice(v.Reason, id, mailbox)

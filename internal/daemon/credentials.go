@@ -34,6 +34,8 @@ type surroundings struct {
 	warn  func(error)
 	store tokens.Store // where the fleet's tokens are
 	now   func() time.Time
+	// passwords are what the fleet knows of a service user's; nil for none.
+	passwords *tokens.Passwords
 	// doubt is what the first token must stand up to: that of a changed sign-in must not be one that the old one got.
 	doubt tokens.Request
 }
@@ -44,11 +46,16 @@ func (x surroundings) credentials(c config.Exchange) (_ ews.Credentials, closeIt
 		p, err := c.Password()
 		return p.Reveal(), err
 	}}
+	if x.passwords != nil {
+		user.Fleet = x.passwords.For(c.Username, x.doubt.Fresh)
+	}
 	switch c.Auth {
 	case config.AuthBasic:
-		return signin.NewBasic(user), func() {}, nil
+		basic := signin.NewBasic(user)
+		return basic, basic.Close, nil
 	case config.AuthNTLM:
-		return signin.NewNTLM(user), func() {}, nil
+		ntlm := signin.NewNTLM(user)
+		return ntlm, ntlm.Close, nil
 	}
 	issuer, err := NewIssuer(c, x.warn)
 	if err != nil {
@@ -127,7 +134,7 @@ func (x surroundings) signIn(c config.Exchange, w config.Work) (_ *ews.Client, _
 		return nil, nil, nil, err
 	}
 	client, err := ews.New(ews.Options{
-		URL: c.EWSURL, Credentials: creds, AllowInsecure: c.AllowInsecure,
+		URL: c.EWSURL, Hosts: c.AllowedHosts().Allow, Credentials: creds, AllowInsecure: c.AllowInsecure,
 		Impersonate: c.Impersonation && c.Auth != config.AuthDelegated, // a delegated token is for that user's own rights
 		GetBatch:    w.GetBatch, Connections: w.Slots + 2*w.BookingSlots,
 	})

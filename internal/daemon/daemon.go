@@ -19,6 +19,7 @@ import (
 	"roomsync/internal/dispatcher"
 	"roomsync/internal/jobs"
 	"roomsync/internal/ops"
+	"roomsync/internal/tokens"
 	"roomsync/internal/worker"
 )
 
@@ -76,14 +77,17 @@ func Worker(ctx context.Context, c config.Worker, log zerolog.Logger, x Extra) e
 		return config.Usage(err)
 	}
 	workers := newCrew()
-	cal, closeCalendar, err := reloading(c, log, surroundings{warn: warner(log), store: b.TokenStore(), now: b.Now}, workers, x.Hangup)
+	cal, guard, closeCalendar, err := reloading(c, log, surroundings{
+		warn: warner(log), store: b.TokenStore(), now: b.Now,
+		passwords: tokens.NewPasswords(tokens.PasswordsOptions{Store: b.TokenStore(), Now: b.Now, Keys: c.TokenKeys}),
+	}, workers, x.Hangup)
 	if err != nil {
 		return config.Usage(err)
 	}
 	defer closeCalendar()
 	hire := func(c config.Worker, n int) (shift, error) {
 		o := options(c, log, x)
-		o.Name, o.Bus, o.Calendar = fmt.Sprintf("%s.%d", name, n), b, cal
+		o.Name, o.Bus, o.Calendar, o.SignIn = fmt.Sprintf("%s.%d", name, n), b, cal, guard
 		return worker.New(o)
 	}
 	return run(ctx, log, c.HTTP, workers.ready, func(ctx context.Context) error { return workers.run(ctx, c, hire) })
@@ -134,8 +138,11 @@ func run(ctx context.Context, log zerolog.Logger, http string, ready func() erro
 }
 
 func serve(ctx context.Context, log zerolog.Logger, address string, h http.Handler, work func(context.Context) error) error {
-	err := ops.Serve(ctx, address, h, func(ctx context.Context) error {
-		log.Info().Str("http", address).Msg("started")
+	err := ops.Serve(ctx, address, h, func(ctx context.Context, served string) error {
+		if served == "" {
+			served = "off"
+		}
+		log.Info().Str("http", served).Msg("started")
 		defer log.Info().Msg("stopped")
 		return work(ctx)
 	})

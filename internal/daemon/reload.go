@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -67,31 +68,36 @@ func apply(ctx context.Context, c config.Exchange, creds ews.Credentials) error 
 	if err == nil {
 		_, err = creds.Apply(ctx, r)
 	}
+	if b, ok := creds.(interface{ Barred() error }); ok && err == nil {
+		err = b.Barred()
+	}
 	return err
 }
 
 // reloading makes the client for Exchange, and exchanges it when the files change that the configuration was read from,
-// until closeIt is called. It sends nothing yet.
-func reloading(c config.Worker, log zerolog.Logger, x surroundings, crew *crew, hangup <-chan os.Signal) (_ calsync.Calendar, closeIt func(), err error) {
+// until closeIt is called. The sentry knows whether the one in use works.
+func reloading(c config.Worker, log zerolog.Logger, x surroundings, crew *crew, hangup <-chan os.Signal) (_ calsync.Calendar, _ *sentry, closeIt func(), err error) {
 	look := func() *look { return lookAt(c.Files(), c.CertDir, c.TokenFile) }
 	seen := look()
 	seen.files = [len(seen.files)]byte{} // may have changed since the start: they are read once in any case
 	first, err := x.open(c)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
-	cal := newSwapping(first.calendar, first.close)
-	if len(c.Files()) == 0 && c.CertDir == "" && c.TokenFile == "" && hangup == nil {
-		return cal, cal.close, nil
-	}
-	r := &reloader{log: log, look: look, again: c.Again, open: x.reopen, cal: cal, relieve: crew.relieve, present: c, prove: first.prove, seen: seen}
+	cal, guard := newSwapping(first.calendar, first.close), newSentry(log, first.prove)
 	ctx, cancel := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	all.Go(func() { guard.run(ctx) })
+	if len(c.Files()) > 0 || c.CertDir != "" || c.TokenFile != "" || hangup != nil {
+		r := &reloader{
+			log: log, look: look, again: c.Again, open: x.reopen, cal: cal, relieve: crew.relieve, use: guard.use,
+			present: c, prove: first.prove, seen: seen,
+		}
+		all.Go(func() { r.run(ctx, hangup) })
+	}
 	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		r.run(ctx, hangup)
-	}()
-	return cal, func() {
+	go func() { all.Wait(); close(done) }()
+	return cal, guard, func() {
 		cancel()
 		select {
 		case <-done:
@@ -125,6 +131,8 @@ type reloader struct {
 	// relieve has another worker take over, since what Exchange says means something else to whom it is said now; swap
 	// is called in between. It returns false when ctx ended before.
 	relieve func(ctx context.Context, c config.Worker, swap func()) bool
+	// use is told how to try the sign-in that is in use from now on.
+	use func(prove func(context.Context) error)
 
 	present config.Worker
 	prove   func(context.Context) error // that of the sign-in in use
@@ -262,7 +270,10 @@ func (r *reloader) try(ctx context.Context) {
 		}
 		return
 	}
-	swap := func() { r.cal.swap(n.calendar, n.close) }
+	swap := func() {
+		r.cal.swap(n.calendar, n.close)
+		r.use(n.prove)
+	}
 	if Identity(n.config.Exchange) == Identity(r.present.Exchange) {
 		swap()
 	} else if !r.relieve(ctx, n.config, swap) {

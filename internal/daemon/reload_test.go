@@ -166,7 +166,7 @@ func inShop(t *testing.T, flags string, f func(s *shop)) {
 			t.Fatal(err)
 		}
 		s.cal = newSwapping(first.calendar, first.close)
-		r := &reloader{log: zerolog.New(s), look: s.look, again: c.Again, open: s.open, cal: s.cal, relieve: s.relieve, present: c, prove: first.prove}
+		r := &reloader{log: zerolog.New(s), look: s.look, again: c.Again, open: s.open, cal: s.cal, relieve: s.relieve, use: func(func(context.Context) error) {}, present: c, prove: first.prove}
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {
@@ -387,7 +387,7 @@ func TestReload_ChangedBeforeTheFirstLook(t *testing.T) {
 		}
 		s.cal = newSwapping(first.calendar, first.close)
 		s.write("rooms", rooms("t2", canary+"2"))
-		r := &reloader{log: zerolog.New(s), look: s.look, again: c.Again, open: s.open, cal: s.cal, relieve: s.relieve, present: c, prove: first.prove}
+		r := &reloader{log: zerolog.New(s), look: s.look, again: c.Again, open: s.open, cal: s.cal, relieve: s.relieve, use: func(func(context.Context) error) {}, present: c, prove: first.prove}
 		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 		defer stop()
 		r.run(ctx, nil)

@@ -30,7 +30,7 @@ func TestReload_FederatedToken(t *testing.T) {
 			t.Fatal("the wrong token is right")
 		}
 		s.cal = newSwapping(first.calendar, first.close)
-		r := &reloader{log: zerolog.New(s), look: s.look, again: c.Again, open: s.open, cal: s.cal, relieve: s.relieve, present: c, prove: first.prove, seen: s.look()}
+		r := &reloader{log: zerolog.New(s), look: s.look, again: c.Again, open: s.open, cal: s.cal, relieve: s.relieve, use: func(func(context.Context) error) {}, present: c, prove: first.prove, seen: s.look()}
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() {

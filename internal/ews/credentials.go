@@ -10,7 +10,7 @@ import (
 type Credentials interface {
 	// Apply sets headers of the request, usually Authorization. The generation names the credentials used, so that
 	// Reject can tell whether they have been renewed meanwhile. An error that has the methods OAuthError() string,
-	// HTTPStatus() int or RetryDelay() time.Duration gives the Fault its Code, Status or BackOff; one whose
+	// HTTPStatus() int, RetryDelay() time.Duration or RefusalReason() string gives the Fault its Code, Status, BackOff or Reason; one whose
 	// CredentialUnusable() is true says that there is nothing to sign in with. Errors must not hold secrets.
 	Apply(ctx context.Context, r *http.Request) (generation string, err error)
 

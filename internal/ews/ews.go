@@ -48,6 +48,10 @@ type Options struct {
 	// AllowInsecure permits credentials over plain HTTP to hosts other than loopback.
 	AllowInsecure bool
 
+	// Hosts says whether credentials may be sent to a host, in lower case and without its port; nil allows every host. The host
+	// of URL is allowed in any case.
+	Hosts func(host string) bool
+
 	GetBatch int           // items in one GetItem, 1 to 100; 10 by default, Microsoft's advice
 	PageSize int           // changes in one page when the caller names no limit, 1 to 512; 512 by default
 	Timeout  time.Duration // of one request, with its answer; 100 s by default
@@ -177,6 +181,9 @@ func (c *Client) endpoint(raw string) (*url.URL, error) {
 		return e.(*endpoint).url, e.(*endpoint).err
 	}
 	u, err := c.checkURL(raw)
+	if err == nil && raw != c.opt.URL && c.opt.Hosts != nil && !c.opt.Hosts(strings.ToLower(u.Hostname())) {
+		err = &hostError{u.Hostname()}
+	}
 	c.endpoints.Store(raw, &endpoint{u, err})
 	return u, err
 }
@@ -194,6 +201,13 @@ func (c *Client) checkURL(raw string) (*url.URL, error) {
 		return nil, fmt.Errorf("ews: credentials would cross the network in the clear to %q: use https", u.Host)
 	}
 	return u, nil
+}
+
+// hostError says that credentials are not for a host.
+type hostError struct{ host string }
+
+func (e *hostError) Error() string {
+	return fmt.Sprintf("ews: the mailbox's own URL names %q, which our credentials are not for", e.host)
 }
 
 func loopback(host string) bool {

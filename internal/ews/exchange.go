@@ -29,7 +29,11 @@ func (c *Client) do(ctx context.Context, call call) error {
 	x := exchanges.Get().(*exchange)
 	defer x.release()
 	if err := x.prepare(c, call); err != nil {
-		return &calsync.Fault{Operation: call.op.name, Kind: calsync.FaultMalformed, Err: err}
+		f := &calsync.Fault{Operation: call.op.name, Kind: calsync.FaultMalformed, Err: err}
+		if _, ok := errors.AsType[*hostError](err); ok {
+			f.Kind = calsync.FaultHost
+		}
+		return f
 	}
 	for repeated := false; ; repeated = true {
 		again, err := x.attempt(ctx, repeated)

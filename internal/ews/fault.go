@@ -34,6 +34,12 @@ func (x *exchange) tokenFault(err error) *calsync.Fault {
 	}
 	if e, ok := errors.AsType[interface {
 		error
+		RefusalReason() string
+	}](err); ok {
+		f.Reason = e.RefusalReason()
+	}
+	if e, ok := errors.AsType[interface {
+		error
 		CredentialUnusable() bool
 	}](err); ok && e.CredentialUnusable() {
 		f.Code = calsync.CodeUnusable

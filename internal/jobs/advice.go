@@ -123,6 +123,9 @@ var advice = map[string]map[kind]string{
 		app:     "Exchange refuses the sign-in, also with a new token: compare tenant and app, and look at the app's sign-ins in Entra",
 		whoever: "Exchange refuses the sign-in: check user and password; more tries may lock the account",
 	},
+	events.RefusedSignInTrouble: {whoever: "nobody can be reached who signs us in: see whether this host reaches the authority (--authority-url) or Exchange"},
+	events.RefusedURL: {whoever: "the url of this mailbox names a host that our credentials are not sent to: correct it (roomsync mailboxes set ADDRESS --url …), " +
+		"or allow that host on every worker (--ews-hosts), if it is one of yours; nothing was sent there"},
 	events.RefusedSignInPage:   {whoever: "a web page came instead of an answer: --ews-url leads to a proxy or a sign-in page, not to Exchange Web Services"},
 	events.RefusedOrganization: {whoever: "Exchange says that the organization is marked for removal: ask Microsoft"},
 	events.RefusedMissing:      {whoever: "no mailbox has this address: Get-Recipient ADDRESS; correct the address or remove the mailbox from the wanted set; " + nothing},

@@ -19,6 +19,8 @@ const (
 	StateFailed  State = "failed"  // given up with a dead letter; looked at again slowly
 	// StateHeld is in digests only, in place of whatever state the mailbox is in: the access breaker holds it.
 	StateHeld State = "held"
+	// StateNoSignIn is shown in place of these while no worker can sign in; see [Outage].
+	StateNoSignIn State = "no-sign-in"
 )
 
 // Record is all that the fleet knows of a mailbox. It is stored whole, always by compare-and-set. While Owner is

@@ -28,6 +28,8 @@ func TestJudge_Refusals(t *testing.T) {
 		{Fact{Kind: "http", Status: 401, Claims: true}, Verdict{Credentials, ScopeCredential, "HTTP 401", events.RefusedToken}},
 		{Fact{Kind: "http", Status: 401}, Verdict{Throttled, ScopeCredential, "HTTP 401", ""}},
 		{Fact{Kind: "http", Status: 456}, Verdict{Credentials, ScopeCredential, "HTTP 456", events.RefusedUserLocked}},
+		{Fact{Kind: "host"}, Verdict{Blocked, ScopeMailbox, "url-not-allowed", events.RefusedURL}},
+		{Fact{Kind: "token", Code: "invalid_grant", Status: 400, Reason: "user-locked"}, Verdict{Credentials, ScopeCredential, "invalid_grant", events.RefusedUserLocked}},
 		{Fact{Kind: "html", Status: 200}, Verdict{Credentials, ScopeCredential, "html", events.RefusedSignInPage}},
 		{Fact{Kind: "soap", Status: 500, Code: "ErrorImpersonateUserDenied"}, Verdict{Denied, ScopeMailbox, "ErrorImpersonateUserDenied", events.RefusedImpersonation}},
 		{Fact{Kind: "soap", Status: 500, Code: "ErrorImpersonationDenied"}, Verdict{Denied, ScopeApp, "ErrorImpersonationDenied", events.RefusedImpersonating}},

@@ -40,7 +40,7 @@ const (
 // Fact is what went wrong, as the calendar server or the way to it said.
 type Fact struct {
 	Operation   string
-	Kind        string        // level: response, soap, http, transport, tls, html, malformed, oversize, rights, token
+	Kind        string        // level: response, soap, http, transport, tls, html, malformed, oversize, rights, host, token
 	Code        string        // ResponseCode or OAuth error, "" when there was none
 	Inner       string        // second code, inside
 	Status      int           // HTTP status, 0 without an answer
@@ -48,6 +48,7 @@ type Fact struct {
 	Diagnostics string        // x-ms-diagnostics number
 	Policy      string        // what X-EWS-Policy-Reason says: "disabled", "blocked" or nothing
 	Claims      bool          // a 401 asked for claims
+	Reason      string        // why a sign-in is refused, where that is known better than the code says it; of kind token only
 	Delegate    bool          // we act by rights of our own in the mailbox, and not as its owner
 }
 
@@ -142,7 +143,7 @@ func judgeToken(f Fact) Verdict {
 	case f.Status == 0 || f.Status >= 500 || code == "server_error":
 		return Verdict{Class: Transient, Scope: ScopeCredential, Code: code}
 	}
-	return Verdict{Class: Credentials, Scope: ScopeCredential, Code: code, Reason: events.RefusedSignIn}
+	return Verdict{Class: Credentials, Scope: ScopeCredential, Code: code, Reason: or(f.Reason, events.RefusedSignIn)}
 }
 
 func judgeStatus(f Fact) Verdict {
@@ -205,6 +206,8 @@ func judgeKind(f Fact) Verdict {
 	switch f.Kind {
 	case "rights":
 		return Verdict{Class: Denied, Scope: ScopeMailbox, Code: f.Kind, Reason: events.RefusedFolderRights}
+	case "host":
+		return Verdict{Class: Blocked, Scope: ScopeMailbox, Code: events.RefusedURL, Reason: events.RefusedURL}
 	case "html": // a sign-in or a proxy stands in between; never an empty calendar
 		return Verdict{Class: Credentials, Scope: ScopeCredential, Code: f.Kind, Reason: events.RefusedSignInPage}
 	case "tls":

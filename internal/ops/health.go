@@ -36,11 +36,12 @@ func answer(w http.ResponseWriter, status int, text string) {
 // ErrAddress says that the address to serve on cannot be had; nothing has begun.
 var ErrAddress = errors.New("ops: no HTTP address")
 
-// Serve runs work with h served on address ("" for none) until work ends. It returns work's error, or why the
-// address cannot be had; work is then not begun. When serving fails later, work's context ends.
-func Serve(ctx context.Context, address string, h http.Handler, work func(context.Context) error) error {
+// Serve runs work with h served on address ("" for none) until work ends. Work is given the address that is really served,
+// "" for none: port 0 stands for any that is free. Serve returns work's error, or why the address cannot be had; work is
+// then not begun. When serving fails later, work's context ends.
+func Serve(ctx context.Context, address string, h http.Handler, work func(ctx context.Context, served string) error) error {
 	if address == "" {
-		return work(ctx)
+		return work(ctx, "")
 	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
@@ -54,7 +55,7 @@ func Serve(ctx context.Context, address string, h http.Handler, work func(contex
 		defer cancel()
 		served <- srv.Serve(l)
 	}()
-	err = work(ctx)
+	err = work(ctx, l.Addr().String())
 	_ = srv.Close()
 	if failed := <-served; !errors.Is(failed, http.ErrServerClosed) {
 		err = errors.Join(err, fmt.Errorf("ops: %w", failed))

@@ -41,14 +41,17 @@ func TestServe(t *testing.T) {
 	}
 	address := l.Addr().String()
 	began := false
-	err = Serve(t.Context(), address, Health(nil), func(context.Context) error { began = true; return nil })
+	err = Serve(t.Context(), address, Health(nil), func(context.Context, string) error { began = true; return nil })
 	if err == nil || !strings.Contains(err.Error(), "--http") || began {
 		t.Errorf("an address in use: %v, work begun: %v", err, began)
 	}
 	_ = l.Close()
 
 	failure := errors.New("work failed")
-	err = Serve(t.Context(), address, Health(func() error { return nil }), func(context.Context) error {
+	err = Serve(t.Context(), address, Health(func() error { return nil }), func(_ context.Context, served string) error {
+		if served != address {
+			t.Errorf("served on %q, not %q", served, address)
+		}
 		resp, err := http.Get("http://" + address + "/readyz")
 		if err != nil {
 			t.Errorf("while it works: %v", err)
@@ -63,7 +66,7 @@ func TestServe(t *testing.T) {
 	if _, err := http.Get("http://" + address + "/readyz"); err == nil {
 		t.Error("served on after the work")
 	}
-	if err := Serve(t.Context(), "", nil, func(context.Context) error { return failure }); !errors.Is(err, failure) {
+	if err := Serve(t.Context(), "", nil, func(context.Context, string) error { return failure }); !errors.Is(err, failure) {
 		t.Errorf("without an address: %v", err)
 	}
 }

@@ -31,6 +31,19 @@ var hosts = []string{
 	"outlook.office365.us", "outlook-dod.office365.us", "webmail.apps.mil", "partner.outlook.cn",
 }
 
+// worldwide are the hosts of Exchange Online outside of the national clouds: id 1 of Microsoft's list of endpoints.
+// https://learn.microsoft.com/microsoft-365/enterprise/urls-and-ip-address-ranges
+var worldwide = []string{"outlook.cloud.microsoft", "outlook.office.com", "outlook.office365.com"}
+
+// HostsBeside are the hosts by which Microsoft serves the same mailboxes as by the given one: of the worldwide cloud, and
+// none for other hosts.
+func HostsBeside(host string) []string {
+	if slices.Contains(worldwide, host) {
+		return slices.Clone(worldwide)
+	}
+	return nil
+}
+
 // Online reports whether an EWS endpoint is one of Exchange Online.
 func Online(ewsURL string) bool {
 	u, err := url.Parse(ewsURL)

@@ -193,7 +193,7 @@ func (c *Cache) refusal(now time.Time) error {
 		return ErrClosed
 	}
 	e := *c.lastErr
-	e.RetryAfter = c.notBefore.Sub(now)
+	e.RetryAfter = c.notBefore.Sub(now) // NextAsk stays
 	return &e
 }
 
@@ -294,6 +294,9 @@ func (c *Cache) fail(err error, now time.Time) error {
 		e.RetryAfter = max(spacing(c.failures, c.jitter()), min(e.RetryAfter, maxRetryAfter))
 	}
 	c.lastErr, c.notBefore = e, now.Add(e.RetryAfter)
+	if e.NextAsk.IsZero() {
+		e.NextAsk = c.notBefore
+	}
 	return e
 }
 

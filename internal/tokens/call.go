@@ -155,6 +155,7 @@ func (c *call) refused(why failure, left time.Duration) error {
 		e = asError(c.failed)
 	}
 	e.RetryAfter, e.paced = c.pace(left), true
+	e.NextAsk = time.Now().Add(left)
 	return e
 }
 

@@ -43,6 +43,7 @@ type failure struct {
 	AADSTS int    `json:"aadsts,omitempty"`
 	Status int    `json:"status,omitempty"`
 	Hint   string `json:"hint,omitempty"`
+	Reason string `json:"reason,omitempty"`
 	// Credential is the mark of the credential that was not accepted, "" when that was not the reason.
 	Credential string    `json:"credential,omitempty"`
 	Count      int       `json:"count"` // in a row
@@ -175,7 +176,7 @@ func (f *failure) count(demanded time.Duration, jitter float64) {
 
 // facts returns what others may know of an error.
 func facts(e *Error, at time.Time) failure {
-	f := failure{Code: e.Code, AADSTS: e.AADSTS, Status: e.Status, Hint: e.Hint, At: at}
+	f := failure{Code: e.Code, AADSTS: e.AADSTS, Status: e.Status, Hint: e.Hint, Reason: e.Reason, At: at}
 	if e.Status == 0 {
 		f.Hint = "another process asked, and got no answer: its log says more"
 	}
@@ -192,5 +193,5 @@ func (e *Error) refusesCredential() bool {
 func (e *Error) hopeless() bool { return e != nil && (e.Unusable || e.refusesCredential()) }
 
 func (f *failure) error() *Error {
-	return &Error{Code: f.Code, AADSTS: f.AADSTS, Status: f.Status, Hint: f.Hint}
+	return &Error{Code: f.Code, AADSTS: f.AADSTS, Status: f.Status, Hint: f.Hint, Reason: f.Reason}
 }

@@ -19,11 +19,22 @@ type Error struct {
 	RetryAfter time.Duration
 	Hint       string // what the operator can do
 	Err        error  // the cause, such as a network error
+	// Reason is one of the Reason constants where the kind of refusal is known that well, "" otherwise.
+	Reason string
+	// NextAsk is when the issuer is asked again, on this process's clock; zero when that is not known. RetryAfter may end
+	// earlier: a process of a fleet looks in between whether another has got a token.
+	NextAsk time.Time
 	// Unusable says that nothing was asked: what this process signs in with is not there, has expired or does not work.
 	Unusable bool
 
 	paced bool // the Source spaces requests itself: RetryAfter is when to call it again, no sooner and no later
 }
+
+// Reasons of refusals, in the words of the wire contract with ROOMS.
+const (
+	ReasonUserLocked      = "user-locked"      // the service user is locked out, or this host's address is
+	ReasonPasswordExpired = "password-expired" // the service user's password has to be changed
+)
 
 // Error names the code, the number, the status and the hint.
 func (e *Error) Error() string {
@@ -59,6 +70,13 @@ func (e *Error) CredentialUnusable() bool { return e.Unusable }
 // OAuthError returns Code. With HTTPStatus, RetryDelay and CredentialUnusable it lets a package that must not know this
 // one read the facts through an interface of its own.
 func (e *Error) OAuthError() string { return e.Code }
+
+// RefusalReason returns Reason, for who must not know this package.
+func (e *Error) RefusalReason() string { return e.Reason }
+
+// Refuses reports whether the issuer, or this process itself, does not accept what it would sign in with. Otherwise the
+// issuer, or the way to it, has trouble that may pass by itself.
+func (e *Error) Refuses() bool { return e.hopeless() }
 
 // HTTPStatus returns Status.
 func (e *Error) HTTPStatus() int { return e.Status }

@@ -17,7 +17,7 @@ func (w *Worker) judge(f *calsync.Fault) jobs.Verdict { return jobs.Judge(w.fact
 func (w *Worker) fact(f *calsync.Fault) jobs.Fact {
 	return jobs.Fact{
 		Operation: f.Operation, Kind: string(f.Kind), Code: f.Code, Inner: f.Inner, Status: f.Status,
-		BackOff: f.BackOff, Diagnostics: f.Diagnostics, Policy: f.Policy, Claims: f.Claims != "", Delegate: w.opts.Delegate,
+		BackOff: f.BackOff, Diagnostics: f.Diagnostics, Policy: f.Policy, Claims: f.Claims != "", Reason: f.Reason, Delegate: w.opts.Delegate,
 	}
 }
 
@@ -64,7 +64,12 @@ func (r *run) conclude(ctx context.Context, err error) Outcome {
 		out.Code = "stopped"
 		failed = r.handBack(store)
 	case errors.As(err, &fault):
-		out.Verdict, out.Code, failed = r.failed(store, fault)
+		var back bool
+		if back, failed = r.unsigned(store, fault); back {
+			out.Code = "no sign-in"
+		} else {
+			out.Verdict, out.Code, failed = r.failed(store, fault)
+		}
 	case errors.Is(err, bus.ErrTooLarge):
 		out.Verdict, out.Code, failed = r.failed(store, &calsync.Fault{Operation: "commit", Kind: "record", Code: "record too large", Err: err})
 	default: // the queue's trouble, not Exchange's

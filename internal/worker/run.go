@@ -18,6 +18,8 @@ type run struct {
 	w   *Worker
 	mb  string
 	tok bus.Token
+	// shift is that in which the token was taken.
+	shift *shift
 
 	// hold guards rec and seq between the job and the renewal of the lease. It is a channel and not a mutex because
 	// it is held across requests to the server, and tests in fake time must see that as waiting.

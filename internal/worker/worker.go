@@ -39,6 +39,9 @@ type Options struct {
 	Identity jobs.Identity // as whom Calendar signs in, for advice to administrators
 	Server   string        // URL of the mailboxes that name none
 
+	// SignIn says when no job is to be taken, since nothing can be asked of Exchange; nil when that is not known.
+	SignIn SignIn
+
 	PollInterval  time.Duration // between polls of a mailbox, default one minute
 	AccessRecheck time.Duration // between looks at a refused mailbox, default one hour
 	PageSize      int           // changes asked for at once, default 100, at most 512
@@ -72,6 +75,9 @@ func (o *Options) defaults() {
 		slots[lane] = or(n, slots[lane])
 	}
 	o.Slots = slots
+	if o.SignIn == nil {
+		o.SignIn = always{}
+	}
 	if o.Observe == nil {
 		o.Observe = func(Outcome) {}
 	}
@@ -123,9 +129,12 @@ func (w *Worker) Busy() int { return int(w.jobs.Load()) }
 
 // Ready says why the worker cannot do its work at the moment, or nothing.
 func (w *Worker) Ready() error {
+	why, _ := w.opts.SignIn.Now()
 	switch {
 	case !w.bus.Up():
 		return errors.New("no connection to NATS")
+	case why != nil:
+		return why
 	case !w.known.Load():
 		return errors.New("which servers refuse us is still being read")
 	case int(w.open.Load()) < len(jobs.Lanes):
@@ -162,6 +171,11 @@ func (w *Worker) Run(ctx context.Context) error {
 		w.known.Store(true)
 	case <-fetch.Done():
 	}
+	lanes.Go(func() {
+		if err := w.watchOutage(fetch); err != nil {
+			stopFetching(err)
+		}
+	})
 	for _, lane := range jobs.Lanes {
 		lanes.Go(func() {
 			if err := w.serve(fetch, work, lane); err != nil {
@@ -192,40 +206,6 @@ func (w *Worker) finish(cancelWork func()) {
 	}
 	cancelWork()
 	<-done
-}
-
-// serve hands the tokens of one lane to free slots.
-func (w *Worker) serve(fetch, work context.Context, lane jobs.Lane) error {
-	slots := make(chan struct{}, w.opts.Slots[lane])
-	// Few are fetched ahead: one that waits here for longer than AckWait is delivered to somebody else as well.
-	q, err := w.take(fetch, lane, max(1, min(cap(slots)/4, 64)))
-	if err != nil || q == nil {
-		return err
-	}
-	w.lanes.Store(lane, q)
-	w.open.Add(1)
-	defer w.open.Add(-1)
-	defer w.handBack(q)
-	for {
-		select {
-		case slots <- struct{}{}:
-		case <-fetch.Done():
-			return nil
-		}
-		tok, err := q.Next(fetch)
-		if err != nil {
-			if fetch.Err() != nil {
-				return nil
-			}
-			return fmt.Errorf("worker: lane %s: %w", lane, err)
-		}
-		w.busy.Add(1)
-		w.jobs.Add(1)
-		go func() {
-			defer func() { <-slots; w.jobs.Add(-1); w.busy.Done() }()
-			w.handle(work, tok)
-		}()
-	}
 }
 
 // take opens a lane, patiently: at start the server may just be electing a leader.
@@ -261,7 +241,7 @@ func (w *Worker) handBack(q *bus.Queue) {
 }
 
 // handle does one job. Whatever happens in it, panics included, stays with its mailbox.
-func (w *Worker) handle(ctx context.Context, tok bus.Token) {
+func (w *Worker) handle(ctx context.Context, tok bus.Token, s *shift) {
 	began := time.Now()
 	defer func() {
 		if p := recover(); p != nil { // outside the job itself; the token and the lease run out
@@ -276,6 +256,7 @@ func (w *Worker) handle(ctx context.Context, tok bus.Token) {
 	if r == nil {
 		return
 	}
+	r.shift = s
 	stop := r.keep(ctx)
 	err = r.guarded(ctx)
 	stop()

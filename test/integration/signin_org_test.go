@@ -270,11 +270,20 @@ func (o *org) runs() map[string]uint64 {
 	return runs
 }
 
-// refused waits until every mailbox has met a refusal in a later run. Those that Exchange refused with a bare 401, which
+// idle reports whether a worker takes no jobs, since it cannot sign in.
+func (p *process) idle() bool {
+	log := p.log.String()
+	return strings.LastIndex(log, "this worker takes no jobs until it can") > strings.LastIndex(log, "this worker takes jobs")
+}
+
+// refused waits until every mailbox has met a refusal in a later run, or the worker takes no jobs any more. Those that Exchange refused with a bare 401, which
 // may only mean that it is busy, are left alone for a while.
 func (o *org) refused(p *process, before map[string]uint64) {
 	o.t.Helper()
 	eventually(o.t, slowly, func() error {
+		if p.idle() {
+			return nil
+		}
 		for _, mb := range o.tokens() {
 			r, _, err := o.bus.Record(o.t.Context(), mb)
 			must(o.t, err)

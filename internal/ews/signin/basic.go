@@ -13,21 +13,27 @@ const basicHint = "the server refuses the service user: name or password is wron
 // premises may allow it. It is credentials for package ews.
 type Basic struct {
 	none
-	user  User
-	guard *guard
+	user   User
+	guards *guards
 
 	mu       sync.Mutex
 	password string // as read last
 }
 
 // NewBasic returns credentials. It sends and reads nothing yet.
-func NewBasic(u User) *Basic { return &Basic{user: u, guard: newGuard(basicHint)} }
+func NewBasic(u User) *Basic { return &Basic{user: u, guards: newGuards(basicHint, u.Fleet)} }
 
 // String keeps the password out of whatever prints b.
 func (b *Basic) String() string { return "Basic (redacted)" }
 
 // GoString does so too.
 func (b *Basic) GoString() string { return "signin.Basic(redacted)" }
+
+// Barred says why no request can be signed in at present, or nothing. It sends nothing.
+func (b *Basic) Barred() error { return b.user.barred(b.guards) }
+
+// Close ends what goes on beside requests. It can still sign in.
+func (b *Basic) Close() { b.guards.end() }
 
 // Connect returns a transport that signs requests in and carries them by base.
 func (b *Basic) Connect(base *http.Transport) http.RoundTripper { return &basicTransport{b, base} }
@@ -80,7 +86,7 @@ func (b *Basic) present(anew bool) (string, error) {
 
 // try sends the request with one password. A refusal that bars the password is an *[Error].
 func (b *basicTransport) try(r, q *http.Request, password string) (*http.Response, error) {
-	leave, err := b.guard.enter(r.Context(), password)
+	leave, err := b.guards.of(serverOf(r.URL)).enter(r.Context(), password)
 	if err != nil {
 		return nil, err
 	}

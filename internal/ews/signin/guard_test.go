@@ -3,8 +3,10 @@ package signin
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -103,7 +105,7 @@ func TestGuard_APasswordThatWorkedAndDoesNotAnyMore(t *testing.T) {
 			t.Error("not barred at the third")
 		}
 		time.Sleep(pause)
-		if free, err := g.may("p"); free || err != nil {
+		if free, _, err := g.may("p"); free || err != nil {
 			t.Errorf("many may try it at once, or nobody: %v, %v", free, err)
 		}
 		if err := try(t, g, "p", refused); err == nil {
@@ -145,5 +147,79 @@ func TestOutcomeOf(t *testing.T) {
 		if got := outcomeOf(&http.Response{StatusCode: c.status, Header: http.Header{"Content-Type": {c.kind}}}); got != c.want {
 			t.Errorf("%d %s: %d, want %d", c.status, c.kind, got, c.want)
 		}
+	}
+}
+
+// TestNTLM_AMailboxThatIsRefused: a mailbox which answers 401 to everybody does not count against a password that works for
+// the others, however often it is asked for, while most requests go over connections that are signed in already.
+func TestNTLM_AMailboxThatIsRefused(t *testing.T) {
+	s := newServer(t, func(s *server) {
+		s.answer = func(w http.ResponseWriter, r *http.Request) {
+			if text, _ := io.ReadAll(r.Body); string(text) == "forbidden" {
+				w.WriteHeader(http.StatusUnauthorized)
+			}
+		}
+	})
+	rt := newAccount(rightPassword).ntlm(s)
+	good := func() {
+		t.Helper()
+		if status, _, err := post(t.Context(), rt, s.URL, "fine"); status != 200 || err != nil {
+			t.Fatalf("%d, %v", status, err)
+		}
+	}
+	good()
+	for range 3 * patience {
+		if status, _, err := post(t.Context(), rt, s.URL, "forbidden"); status != 401 || err != nil {
+			t.Fatalf("%d, %v", status, err)
+		}
+		good()
+	}
+}
+
+// TestNTLM_AChangedPasswordBehindSignedConnections: connections that were signed in before go on working, and do not make a
+// password that was changed be tried for ever.
+func TestNTLM_AChangedPasswordBehindSignedConnections(t *testing.T) {
+	tries := 0
+	var changed atomic.Bool
+	s := newServer(t, func(s *server) {
+		s.before = func(w http.ResponseWriter, r *http.Request, kind string) bool {
+			if kind != "authenticate" || !changed.Load() {
+				return false
+			}
+			tries++
+			s.refuse(w, r)
+			return true
+		}
+	})
+	rt := newAccount(rightPassword).ntlm(s)
+	want(t, rt, s)
+	changed.Store(true)
+	want(t, rt, s)
+	s.CloseClientConnections()
+	for range 10 {
+		_, _, _ = post(t.Context(), rt, s.URL, "text")
+	}
+	if tries != patience {
+		t.Errorf("tried %d times, want %d", tries, patience)
+	}
+}
+
+// TestGuards_TellServersApart: a password that one server refuses may be tried at another.
+func TestGuards_TellServersApart(t *testing.T) {
+	var bad atomic.Int32
+	wrong, right := basicServer(t, func() string { return "another" }, &bad), basicServer(t, func() string { return rightPassword }, new(atomic.Int32))
+	b := NewBasic(newAccount(rightPassword).user())
+	rt := b.Connect(base(wrong))
+	wantFailure(t, rt, wrong, "refuses the service user")
+	if err := b.Barred(); err == nil {
+		t.Error("not barred at the only server")
+	}
+	want(t, rt, right)
+	wantFailure(t, rt, wrong, "refuses the service user")
+	if bad.Load() != 1 {
+		t.Errorf("tried %d times", bad.Load())
+	}
+	if err := b.Barred(); err != nil {
+		t.Errorf("barred everywhere: %v", err)
 	}
 }

@@ -25,18 +25,24 @@ const ntlmHint = "the server refuses the service user: name or password is wrong
 // [withBinding]. What it cannot do, and what is not needed here: signing, sealing and the message integrity code.
 type NTLM struct {
 	none
-	user  User
-	guard *guard
+	user   User
+	guards *guards
 }
 
 // NewNTLM returns credentials. It sends and reads nothing yet.
-func NewNTLM(u User) *NTLM { return &NTLM{user: u, guard: newGuard(ntlmHint)} }
+func NewNTLM(u User) *NTLM { return &NTLM{user: u, guards: newGuards(ntlmHint, u.Fleet)} }
 
 // String keeps the password out of whatever prints n.
 func (n *NTLM) String() string { return "NTLM (redacted)" }
 
 // GoString does so too.
 func (n *NTLM) GoString() string { return "signin.NTLM(redacted)" }
+
+// Barred says why no request can be signed in at present, or nothing. It sends nothing.
+func (n *NTLM) Barred() error { return n.user.barred(n.guards) }
+
+// Close ends what goes on beside requests. It can still sign in.
+func (n *NTLM) Close() { n.guards.end() }
 
 // Connect returns a transport whose connections are like those of base, but speak HTTP/1.1 only.
 func (n *NTLM) Connect(base *http.Transport) http.RoundTripper {
@@ -91,6 +97,9 @@ type call struct {
 // over sends the request by a line, which is signed in first if it must be. Unless the error is errGone or an *[Error],
 // the server may have got the request.
 func (c call) over(l *line) (*http.Response, error) {
+	if l.signed && c.guards.of(c.server).check() {
+		l.signed = false
+	}
 	if l.signed {
 		resp, err := l.rt.RoundTrip(c.anew())
 		if err != nil || resp.StatusCode != http.StatusUnauthorized {
@@ -121,7 +130,7 @@ func (c call) changed(password string) bool {
 
 // signIn makes the handshake, whose last message carries the request.
 func (c call) signIn(l *line, password string) (*http.Response, error) {
-	leave, err := c.guard.enter(c.r.Context(), password)
+	leave, err := c.guards.of(c.server).enter(c.r.Context(), password)
 	if err != nil {
 		return nil, err
 	}

@@ -206,7 +206,8 @@ func TestCredentialsShowNoPassword(t *testing.T) {
 	if p, err := b.present(false); p != "canary" || err != nil {
 		t.Fatal(err)
 	}
-	n.guard.proven, n.guard.barred = "canary", "canary"
+	g := n.guards.of("https://mail.contoso.com")
+	g.proven, g.barred = "canary", "canary"
 	if text := fmt.Sprintf("%v %+v %#v %v %+v %#v", b, b, b, n, n, n); strings.Contains(text, "canary") {
 		t.Error(text)
 	}

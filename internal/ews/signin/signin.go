@@ -23,6 +23,8 @@ type User struct {
 	Name string
 	// Password returns the password as it is now. It is called when a connection is signed in, and after a refusal.
 	Password func() (string, error)
+	// Fleet shares with other processes what is known of passwords; nil for none.
+	Fleet Fleet
 }
 
 // Error says why the service user cannot be signed in. It never holds the password.
@@ -77,6 +79,21 @@ func (u User) password() (string, error) {
 		return "", &Error{Unusable: true, Err: err, Hint: "give the service user's password: --password-file (ExchangeServicePassword)"}
 	}
 	return p, nil
+}
+
+// barred says why the present password can be tried nowhere.
+func (u User) barred(g *guards) error {
+	g.mu.Lock()
+	none := len(g.by) == 0
+	g.mu.Unlock()
+	if none { // nothing was tried yet, and the file is not read in vain
+		return nil
+	}
+	p, err := u.password()
+	if err != nil {
+		return err
+	}
+	return g.barred(p)
 }
 
 // replayable returns the request's body as often as it is asked for, and closes the original.

@@ -49,6 +49,7 @@ func refused(k kind, resp *http.Response) error {
 		}
 	}
 	r := ruleFor(k, e)
+	e.Reason = r.reason
 	e.Hint, e.RetryAfter = r.hint, max(r.wait, retryAfter(resp.Header.Get("Retry-After"), time.Now()))
 	return e
 }

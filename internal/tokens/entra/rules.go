@@ -16,11 +16,13 @@ type rule struct {
 	of     []kind // the kinds of sign-in it holds for; all when empty
 	wait   time.Duration
 	hint   string // {what}, {where} and {permission} are those of the kind
+	reason string // one of the Reason constants of package tokens, where it is known
 	counts bool   // a try counts towards the lock-out of the service user's account
 }
 
 const (
 	operator = 15 * time.Minute // until somebody has changed something
+	locked   = 30 * time.Minute // a locked account: each try may lock it for longer
 	hourly   = time.Hour        // policies and consents take their time
 )
 
@@ -51,9 +53,9 @@ var userRules = []rule{
 	{aadsts: []int{7000218}, of: only(delegated), wait: operator, hint: "the app registration allows no public client flows: switch them on under Authentication, Advanced settings, Allow public client flows"},
 	{aadsts: []int{50034, 50020, 51004, 90072, 50197}, of: only(delegated), wait: operator, hint: "the service user does not exist in this tenant: check --username (ExchangeServiceUser) and --tenant-id (ExchangeTenantId)"},
 	{aadsts: []int{50126, 50056, 50064}, of: only(delegated), wait: lockOut, counts: true, hint: "user name or password of the service user is wrong; more tries would lock the account: check {where}"},
-	{aadsts: []int{50053}, of: only(delegated), wait: 30 * time.Minute, counts: true, hint: "the service user's account is locked after too many wrong passwords, or this host's address is blocked: see the sign-in log in Entra"},
-	{aadsts: []int{50055, 50144}, of: only(delegated), wait: operator, counts: true, hint: "the service user's password has expired: set a new one in Entra or Active Directory, and in {where}"},
-	{aadsts: []int{50125, 50132, 50133, 50135, 50142}, of: only(delegated), wait: operator, counts: true, hint: "the service user has to change the password first: sign in once as that user, then set the new one in {where}"},
+	{aadsts: []int{50053}, of: only(delegated), wait: locked, reason: tokens.ReasonUserLocked, counts: true, hint: "the service user's account is locked after too many wrong passwords, or this host's address is blocked: see the sign-in log in Entra"},
+	{aadsts: []int{50055, 50144}, of: only(delegated), wait: operator, reason: tokens.ReasonPasswordExpired, counts: true, hint: "the service user's password has expired: set a new one in Entra or Active Directory, and in {where}"},
+	{aadsts: []int{50125, 50132, 50133, 50135, 50142}, of: only(delegated), wait: operator, reason: tokens.ReasonPasswordExpired, counts: true, hint: "the service user has to change the password first: sign in once as that user, then set the new one in {where}"},
 	{aadsts: []int{50057}, of: only(delegated), wait: operator, hint: "the service user is disabled: enable the account in Entra or Active Directory"},
 	{aadsts: []int{80012}, of: only(delegated), wait: hourly, hint: "the service user may not sign in at this hour: Active Directory, Logon Hours"},
 	{aadsts: []int{50072, 50074, 50076, 50078, 50079, 50158, 53004, 53010}, of: only(delegated), wait: operator, hint: "multi-factor authentication (MFA) is demanded of the service user, which a program cannot do: " +
