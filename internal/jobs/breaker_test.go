@@ -252,6 +252,21 @@ func TestBreaker_CheckExpires(t *testing.T) {
 	}
 }
 
+func TestBreaker_Abandoned(t *testing.T) {
+	b := opened("w")
+	late := b.NextCheck.Add(2*time.Hour + 10*time.Second)
+	if b.Abandoned(late.Add(-time.Minute), time.Hour) || !b.Abandoned(late, time.Hour) {
+		t.Error("not abandoned two hours after the check was due, or before")
+	}
+	if b.Enlist("x", false, late); b.Abandoned(late.Add(time.Hour), time.Hour) {
+		t.Error("abandoned though a mailbox was asked for an hour ago")
+	}
+	b.Worked("x", false, late)
+	if b.Abandoned(late.Add(9*time.Hour), time.Hour) {
+		t.Error("a closed one is abandoned")
+	}
+}
+
 func TestBreaker_ThatComesAndGoesIsCheckedLater(t *testing.T) {
 	b := opened("w")
 	for range 5 {
