@@ -14,13 +14,18 @@ func (b *Bus) Look(ctx context.Context, mb string) error {
 	return b.trigger(ctx, mb, jobs.LaneNotify, (*jobs.Record).Unpark)
 }
 
-// Digests reads the digest of every record there is, by mailbox token.
+// Digests reads the digest of every record there is, by mailbox token. What is due at once was due when it was stored.
 func (b *Bus) Digests(ctx context.Context) (map[string]jobs.Digest, error) {
 	ctx, cancel := context.WithTimeout(ctx, 4*callTimeout)
 	defer cancel()
 	all := map[string]jobs.Digest{}
 	complete := false
-	err := b.WatchDigests(ctx, func(mb string, d jobs.Digest, _ time.Time) { all[mb] = d }, func() { complete = true; cancel() })
+	err := b.WatchDigests(ctx, func(mb string, d jobs.Digest, stored time.Time) {
+		if d.Due.IsZero() {
+			d.Due = stored
+		}
+		all[mb] = d
+	}, func() { complete = true; cancel() })
 	if err == nil && !complete {
 		err = fmt.Errorf("bus: read the records: %w", ctx.Err())
 	}

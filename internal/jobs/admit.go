@@ -86,6 +86,9 @@ func (r *Record) Unpark() {
 	}
 }
 
+// Unhold ends the hold of the access breaker.
+func (r *Record) Unhold() { r.Held, r.HeldSince, r.HeldReason = time.Time{}, time.Time{}, "" }
+
 // Until is when a wait ends: Exchange's, ours, or the access breaker's unless an operator wants a look.
 func (r *Record) Until() time.Time {
 	if r.Held.After(r.NotBefore) && !r.Look {

@@ -54,7 +54,7 @@ func (w *Worker) gate(url string) *gate {
 }
 
 func (w *Worker) gateOf(key string) *gate {
-	g, _ := w.gates.LoadOrStore(key, &gate{w: w, key: key})
+	g, _ := w.gates.LoadOrStore(key, &gate{w: w, key: key, spread: jobs.Spread{Round: w.opts.PollInterval}})
 	return g.(*gate)
 }
 
@@ -128,11 +128,7 @@ func (g *gate) take(x jobs.Breaker, seq uint64) {
 func (g *gate) closed(x *jobs.Breaker) {
 	g.w.log.Warn().Bool("partial", x.Partial).Int("checks", x.Checks).Msg("access is back; the mailboxes that waited go on")
 	early := g.spread.RefusedSince()
-	worked := g.spread.LastWorked()
-	g.spread = jobs.Spread{}
-	if worked != "" {
-		g.spread.Worked(worked, x.Closed)
-	}
+	g.spread.Forget()
 	if x.Partial || len(early) == 0 {
 		return
 	}
