@@ -57,6 +57,7 @@ type Dispatcher struct {
 	want   map[string]bus.MailboxEntry // the newest known entry of each
 	busy   map[string]bool             // which are being taken over
 	agenda agenda                      // when each enabled one is to be woken, should nobody have looked at it
+	waves  waves
 
 	// Of the sweep alone.
 	rested time.Time // before that, nobody is tried
@@ -84,6 +85,7 @@ func New(o Options) (*Dispatcher, error) {
 	return &Dispatcher{
 		opts: o, bus: o.Bus, log: o.Log, slots: make(chan struct{}, o.Parallel),
 		boxes: map[string]jobs.Digest{}, want: map[string]bus.MailboxEntry{}, busy: map[string]bool{},
+		waves: waves{},
 	}, nil
 }
 
@@ -118,6 +120,7 @@ func (d *Dispatcher) Run(parent context.Context) error {
 	part("records", func(ctx context.Context) error { return d.follow(ctx, loaded) })
 	part("mailboxes", func(ctx context.Context) error { return d.wanted(ctx, loaded) })
 	part("sweep", func(ctx context.Context) error { return d.sweep(ctx, loaded) })
+	part("refused", d.retry)
 	parts.Go(func() { d.bus.KeepClock(ctx) })
 	parts.Wait()
 	d.takes.Wait()
@@ -142,7 +145,9 @@ func (d *Dispatcher) follow(ctx context.Context, loaded chan struct{}) error {
 		}
 		d.mu.Lock()
 		defer d.mu.Unlock()
+		was := d.boxes[mb]
 		d.boxes[mb] = g
+		d.seen(mb, was, g)
 		if g.Enabled {
 			d.agenda.set(mb, g.Due.Add(d.opts.Patience))
 		} else {
