@@ -126,7 +126,11 @@ func (g *gate) take(x jobs.Breaker, seq uint64) {
 // closed lets the mailboxes that were refused one by one, before it was known that it concerned all, look again at once
 // when all can go on. Callers hold mu.
 func (g *gate) closed(x *jobs.Breaker) {
-	g.w.log.Warn().Bool("partial", x.Partial).Int("checks", x.Checks).Msg("access is back; the mailboxes that waited go on")
+	msg := "access is back; the mailboxes that waited go on"
+	if x.Partial {
+		msg = "no longer all mailboxes wait: those that work go on, and each that is refused still is told of by itself and looked at again slowly"
+	}
+	g.w.log.Warn().Bool("partial", x.Partial).Int("checks", x.Checks).Msg(msg)
 	early := g.spread.RefusedSince()
 	g.spread.Forget()
 	if x.Partial || len(early) == 0 {
@@ -188,7 +192,10 @@ func (g *gate) closeAbandoned(ctx context.Context) {
 		b.Worked("", false, now)
 		return tell(b, g.token(), events.TypeAccessRestored, now, opened(b, now))
 	})
-	if err != nil && ctx.Err() == nil {
+	switch {
+	case err == nil:
+		g.w.log.Info().Str("breaker", g.key).Msg("a breaker is closed that nobody has asked through for long: that sign-in or server is no longer used")
+	case ctx.Err() == nil:
 		g.w.log.Warn().Err(err).Msg("a breaker that nobody asks through any more is not closed yet; trying again")
 	}
 }

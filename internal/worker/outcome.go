@@ -154,7 +154,7 @@ func (r *run) leave(ctx context.Context) error {
 // failed stores a failure and what follows from it.
 func (r *run) failed(ctx context.Context, f *calsync.Fault) (jobs.Class, string, error) {
 	v := r.verdict(f)
-	r.w.report(r.mb, f, v)
+	r.w.report(r.mb, f, v, r.partly())
 	if r.spreads(ctx, f, v) {
 		return v.Class, v.Code, r.held(ctx)
 	}
