@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -28,6 +29,8 @@ type fleet interface {
 	// Tail calls f for events, of one mailbox or of all when address is "", from a sequence of the stream on (0: only
 	// new ones), until ctx ends or f returns an error.
 	Tail(ctx context.Context, address string, from uint64, f func(bus.Delivered) error) error
+	// Now is the time by the queue's clock.
+	Now() time.Time
 	Close()
 }
 
@@ -143,7 +146,7 @@ func byAddress(list []events.Mailbox) map[string]events.Mailbox {
 
 // examples of the commands, by their first word.
 var examples = map[string]string{
-	"list":   "  roomsync mailboxes list\n  roomsync mailboxes list --json | jq '.[] | select(.state == \"denied\")'",
+	"list":   "  roomsync mailboxes list\n  roomsync mailboxes list --state refused,late --wide\n  roomsync mailboxes list --json | jq '.[] | select(.state == \"denied\")'",
 	"import": "  roomsync mailboxes import --dry-run mailboxes.csv\n  printf 'address,mode\\nroom7@contoso.com,O365\\n' | roomsync mailboxes import -",
 	"set":    "  roomsync mailboxes set room7@contoso.com --mode O365Pull\n  roomsync mailboxes set room7@contoso.com --fields 'subject organizer' --future-days 90",
 	"remove": "  roomsync mailboxes remove room7@contoso.com",

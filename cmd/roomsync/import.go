@@ -14,6 +14,14 @@ import (
 	"roomsync/internal/config"
 )
 
+// sample is docs/mailboxes.csv.
+const sample = `address,mode,url,folder,enabled,past_days,future_days,fields
+room0001@contoso.com,O365Pull,,,,,,
+room0002@contoso.com,O365,,,true,7,180,subject location organizer
+reception@contoso.com,O365Pull,,,true,,,none
+boardroom@contoso.local,Exchange2016Pull,https://mail.contoso.local/EWS/Exchange.asmx,,false,1,30,subject
+`
+
 func (t tool) importCSV() *cobra.Command {
 	var dry bool
 	var list []events.Mailbox
@@ -42,7 +50,9 @@ func (t tool) importCSV() *cobra.Command {
 
 The first line names the columns: address and mode, and any of url, folder, enabled, past_days, future_days and fields.
 Each further line is a mailbox, whole: a column that is empty or not there means the default. Mailboxes that the file
-does not name stay as they are. Nothing is imported unless every line is right.`
+does not name stay as they are. Nothing is imported unless every line is right. docs/mailboxes.csv is an example:
+
+` + sample
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "only say what would be done")
 	// The file is read before NATS is asked for: its faults are the caller's.
 	check := cmd.PreRunE

@@ -1,52 +1,17 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
+	"math/rand/v2"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"roomsync/events"
 	"roomsync/internal/config"
-	"roomsync/internal/jobs"
 )
-
-func (t tool) list() *cobra.Command {
-	return t.command("list", "list the mailboxes, with the token by which subjects name them", cobra.NoArgs,
-		func(cmd *cobra.Command, o *config.Ops, f fleet, _ []string) error {
-			list, err := f.Mailboxes(cmd.Context())
-			if err != nil {
-				return err
-			}
-			for i, m := range list {
-				token, _ := json.Marshal(o.MailboxToken(m.Address)) // a string
-				list[i].Extra = maps.Clone(m.Extra)
-				if list[i].Extra == nil {
-					list[i].Extra = events.Extra{}
-				}
-				list[i].Extra["token"] = token
-			}
-			if list == nil {
-				list = []events.Mailbox{} // JSON: an empty list, not null
-			}
-			states, err := f.States(cmd.Context(), addressesOf(list))
-			if err != nil {
-				return err
-			}
-			withOutage(cmd, f, list, states)
-			for i, m := range list {
-				state, _ := json.Marshal(stateOf(states, m)) // a string
-				list[i].Extra["state"] = state
-			}
-			return show(cmd, list, table(list, states, o.MailboxToken))
-		})
-}
 
 func addressesOf(list []events.Mailbox) []string {
 	all := make([]string, len(list))
@@ -54,41 +19,6 @@ func addressesOf(list []events.Mailbox) []string {
 		all[i] = m.Address
 	}
 	return all
-}
-
-// stateOf says in a word how a mailbox fares; docs/states.md explains the words.
-func stateOf(states map[string]jobs.Digest, m events.Mailbox) string {
-	d, known := states[strings.ToLower(m.Address)]
-	switch {
-	case !m.Enabled:
-		return "off"
-	case !known, d.State == jobs.StateNew:
-		return "new"
-	case d.Throttled:
-		return "throttled"
-	}
-	return string(d.State)
-}
-
-// next is when a mailbox is looked at next, in UTC.
-func next(states map[string]jobs.Digest, m events.Mailbox) string {
-	d := states[strings.ToLower(m.Address)]
-	if d.Due.IsZero() || !m.Enabled {
-		return "-"
-	}
-	return d.Due.UTC().Format("01-02 15:04:05")
-}
-
-func table(list []events.Mailbox, states map[string]jobs.Digest, token func(string) string) string {
-	var b bytes.Buffer
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	row := func(cells ...string) { _, _ = fmt.Fprintln(w, strings.Join(cells, "\t")) }
-	row("ADDRESS", "STATE", "NEXT LOOK", "MODE", "WINDOW", "FIELDS", "URL", "TOKEN")
-	for _, m := range list {
-		row(m.Address, stateOf(states, m), next(states, m), m.Mode, window(m), fields(m.Fields), or(m.URL, "default"), token(m.Address))
-	}
-	_ = w.Flush() // into a buffer
-	return b.String()
 }
 
 func or(s, otherwise string) string {
@@ -248,6 +178,8 @@ func (t tool) sync() *cobra.Command {
 						given = append(given, strings.ToLower(m.Address))
 					}
 				}
+				// What is mended for a part must not be met in a row: that would look like an outage of all (ADR 6).
+				rand.Shuffle(len(given), func(i, j int) { given[i], given[j] = given[j], given[i] })
 			}
 			var asked, missing []string
 			for _, a := range given {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -12,8 +11,7 @@ import (
 	"roomsync/internal/jobs"
 )
 
-// withOutage puts the state of mailboxes right that wait because no worker can sign in to Exchange, adds the reason to the
-// list, and says so to people.
+// withOutage puts the state of mailboxes right that wait because no worker can sign in to Exchange, and says so to people.
 func withOutage(cmd *cobra.Command, f fleet, list []events.Mailbox, states map[string]jobs.Digest) {
 	x, err := f.GlanceOutage(cmd.Context())
 	if err != nil {
@@ -23,17 +21,12 @@ func withOutage(cmd *cobra.Command, f fleet, list []events.Mailbox, states map[s
 	if !x.Open {
 		return
 	}
-	reason, _ := json.Marshal(x.Cause.Reason) // a string
-	since, _ := json.Marshal(x.Since)
 	for _, m := range list {
 		d := states[strings.ToLower(m.Address)]
 		switch d.State {
 		case jobs.StateNew, jobs.StateOK, jobs.StateHeld: // the others need more than a sign-in
-			d.State, d.Throttled = jobs.StateNoSignIn, false
+			d.State, d.Throttled, d.Reason, d.Since = jobs.StateNoSignIn, false, x.Cause.Reason, x.Since
 			states[strings.ToLower(m.Address)] = d
-			if m.Enabled {
-				m.Extra["reason"], m.Extra["since"] = reason, since
-			}
 		}
 	}
 	_, _ = fmt.Fprintf(cmd.ErrOrStderr(), "No worker can sign in to Exchange since %s (%s), and every mailbox waits: %s\n",

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -80,7 +81,8 @@ func file(t *testing.T, content string) string {
 
 func TestMailboxes(t *testing.T) {
 	s := newShop(t)
-	s.want(0, "ADDRESS  STATE  NEXT LOOK  MODE  WINDOW  FIELDS  URL  TOKEN\n", "", "mailboxes", "list")
+	zone, _ := time.Now().Zone()
+	s.want(0, fmt.Sprintf("ADDRESS  STATE  SINCE (%[1]s)  REASON  NEXT LOOK (%[1]s)\n0 mailboxes\n", zone), "", "mailboxes", "list")
 	s.want(0, "[]\n", "", "mailboxes", "list", "--json")
 
 	csv := file(t, "address,mode\nroom1@b.example,O365Pull\nRoom2@B.example,O365\nroom3@b.example,O365\n")
@@ -96,13 +98,16 @@ func TestMailboxes(t *testing.T) {
 	s.want(0, "removed 1\n", "", "mailboxes", "remove", "room3@b.example")
 	s.want(1, "removed 0\n", "not in the list of mailboxes: room3@b.example", "mailboxes", "remove", "room3@b.example")
 
-	const list = `ADDRESS          STATE  NEXT LOOK  MODE              WINDOW        FIELDS   URL                                       TOKEN
-room1@b.example  new    -          O365              default       default  default                                   room1=40b=2Eexample
-room2@b.example  new    -          O365              default       default  default                                   room2=40b=2Eexample
-room4@b.example  new    -          O365              default       default  default                                   room4=40b=2Eexample
-room5@b.example  off    -          Exchange2016Pull  -3d +default  none     https://mail.b.example/EWS/Exchange.asmx  room5=40b=2Eexample
-`
-	s.want(0, list, "", "mailboxes", "list")
+	list := strings.ReplaceAll(`ADDRESS          STATE  SINCE (UTC)  REASON  NEXT LOOK (UTC)  MODE              WINDOW        FIELDS   URL                                       TOKEN
+room1@b.example  new    -            -       -                O365              default       default  default                                   room1=40b=2Eexample
+room2@b.example  new    -            -       -                O365              default       default  default                                   room2=40b=2Eexample
+room4@b.example  new    -            -       -                O365              default       default  default                                   room4=40b=2Eexample
+room5@b.example  off    -            -       -                Exchange2016Pull  -3d +default  none     https://mail.b.example/EWS/Exchange.asmx  room5=40b=2Eexample
+4 mailboxes: 3 new, 1 off
+`, "UTC", zone)
+	if len(zone) == len("UTC") { // so that the columns are as wide
+		s.want(0, list, "", "mailboxes", "list", "--wide")
+	}
 	_, out, _ := s.run("", "mailboxes", "list", "--json")
 	var got []map[string]any
 	if err := json.Unmarshal([]byte(out), &got); err != nil || len(got) != 4 || got[3]["token"] != "room5=40b=2Eexample" || got[3]["mode"] != "Exchange2016Pull" {
@@ -269,6 +274,11 @@ func TestEvents_Tail(t *testing.T) {
 
 	const first = "2026-11-23 12:00:00  #1  exchange.calendar.changed.v1      room1@b.example  created 2, deleted 1, change\n"
 	const second = "2026-11-23 12:00:00  #2  exchange.access.denied.v1         room2@b.example  SyncFolderItems, ErrorAccessDenied, see the policy\n"
+	for _, a := range []string{"room1@b.example", "room2@b.example"} {
+		if _, err := s.bus.PutMailbox(t.Context(), events.MailboxToken(a), events.Mailbox{Address: a, Mode: "O365", Enabled: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	s.want(0, first+second, "", "events", "tail", "--from=1", "--count=2")
 	s.want(0, second, "", "events", "tail", "--from=2", "--count=1")
 	s.want(0, second, "", "events", "tail", "--from=1", "--count=1", "--mailbox", "ROOM2@b.example")

@@ -39,7 +39,8 @@ func (b *Bus) PutRecord(ctx context.Context, mb string, r *jobs.Record, expect u
 	if err != nil {
 		return 0, fmt.Errorf("bus: encode the record of %s: %w", mb, err)
 	}
-	m := &nats.Msg{Subject: subjectRecord + mb, Data: data, Header: nats.Header{digestHeader: {r.Digest().String()}}}
+	d := r.Digest()
+	m := &nats.Msg{Subject: subjectRecord + mb, Data: data, Header: nats.Header{digestHeader: {d.String()}, detailHeader: {d.Why()}}}
 	return b.publish(ctx, m, int64(expect))
 }
 
@@ -67,8 +68,12 @@ func (b *Bus) UpdateRecord(ctx context.Context, mb string, change func(*jobs.Rec
 	}
 }
 
-// Digest headers of records and how to follow them.
-const digestHeader = "Roomsync-Digest"
+// Headers of records, which WatchDigests follows. The detail stands apart from the digest, whose parts an older
+// dispatcher counts.
+const (
+	digestHeader = "Roomsync-Digest"
+	detailHeader = "Roomsync-Detail"
+)
 
 // WatchDigests calls f with the digest of every record there is and when it was stored, then ready once, then for every
 // change, until ctx ends. f is called by one goroutine.
@@ -94,6 +99,11 @@ func (b *Bus) watched(m jetstream.Msg, md *jetstream.MsgMetadata, f func(string,
 	if err != nil {
 		b.log.Error().Str("mailbox", mb).Err(err).Msg("a record has no digest")
 		return
+	}
+	if detail := m.Headers().Get(detailHeader); detail != "" { // of an older version there is none
+		if err := d.Explain(detail); err != nil {
+			b.log.Warn().Str("mailbox", mb).Err(err).Msg("the detail of a record is not understood; it is left out")
+		}
 	}
 	f(mb, d, md.Timestamp)
 }

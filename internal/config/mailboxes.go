@@ -238,7 +238,7 @@ func (p *csvFile) header() {
 	for _, c := range p.record {
 		c = strings.ToLower(strings.TrimSpace(c))
 		if !slices.Contains(columns, c) {
-			p.fault("column %q: %v", c, unknown("there is", c, columns))
+			p.fault("column %q: %v", c, unknownColumn(c))
 		} else if slices.Contains(p.columns, c) {
 			p.fault("column %q: stands there twice", c)
 		}

@@ -82,14 +82,14 @@ func (d *Dispatcher) changes(ctx context.Context, loaded <-chan struct{}) error 
 		handling.Go(func() {
 			defer func() { <-slots }()
 			for all := n.take(x.Mailbox); len(all) > 0; all = n.take(x.Mailbox) {
-				d.ask(ctx, x.Mailbox, all)
+				d.passOn(ctx, x.Mailbox, all)
 			}
 		})
 	}
 }
 
-// ask settles the notices of one mailbox.
-func (d *Dispatcher) ask(ctx context.Context, mb string, all []bus.Notice) {
+// passOn settles the notices of one mailbox.
+func (d *Dispatcher) passOn(ctx context.Context, mb string, all []bus.Notice) {
 	newest := uint64(0)
 	for _, x := range all {
 		newest = max(newest, x.Sequence)

@@ -32,7 +32,6 @@ type Options struct {
 	Bus   *bus.Bus
 	Log   zerolog.Logger
 	Sweep time.Duration // between looks whether all is there and taken over, default one minute
-	Grace time.Duration // how late a mailbox may be before it counts as late, default two minutes
 	// Patience is how late a mailbox may be before it is woken, default one second. A schedule of NATS fires within a
 	// quarter of that, so a mailbox that is later has a token that waits for a worker, or has none.
 	Patience time.Duration
@@ -57,11 +56,13 @@ type Dispatcher struct {
 	want   map[string]bus.MailboxEntry // the newest known entry of each
 	busy   map[string]bool             // which are being taken over
 	agenda agenda                      // when each enabled one is to be woken, should nobody have looked at it
+	waves  waves
 
 	// Of the sweep alone.
-	rested time.Time // before that, nobody is tried
-	woken  int       // since the last warning
-	warned time.Time
+	rested   time.Time // before that, nobody is tried
+	woken    int       // since the last warning
+	warned   time.Time
+	lateness lateness
 }
 
 // New makes a dispatcher. Its bus must have been through Ensure.
@@ -75,15 +76,13 @@ func New(o Options) (*Dispatcher, error) {
 	if o.Patience == 0 {
 		o.Patience = time.Second
 	}
-	if o.Grace == 0 {
-		o.Grace = 2 * time.Minute
-	}
 	if o.Parallel == 0 {
 		o.Parallel = 64
 	}
 	return &Dispatcher{
 		opts: o, bus: o.Bus, log: o.Log, slots: make(chan struct{}, o.Parallel),
 		boxes: map[string]jobs.Digest{}, want: map[string]bus.MailboxEntry{}, busy: map[string]bool{},
+		waves: waves{},
 	}, nil
 }
 
@@ -119,6 +118,7 @@ func (d *Dispatcher) Run(parent context.Context) error {
 	part("mailboxes", func(ctx context.Context) error { return d.wanted(ctx, loaded) })
 	part("changes", func(ctx context.Context) error { return d.changes(ctx, loaded) })
 	part("sweep", func(ctx context.Context) error { return d.sweep(ctx, loaded) })
+	part("refused", d.retry)
 	parts.Go(func() { d.bus.KeepClock(ctx) })
 	parts.Wait()
 	d.takes.Wait()
@@ -143,7 +143,10 @@ func (d *Dispatcher) follow(ctx context.Context, loaded chan struct{}) error {
 		}
 		d.mu.Lock()
 		defer d.mu.Unlock()
+		was := d.boxes[mb]
 		d.boxes[mb] = g
+		d.seen(mb, was, g)
+		d.looked(was, g)
 		if g.Enabled {
 			d.agenda.set(mb, g.Due.Add(d.opts.Patience))
 		} else {
@@ -175,6 +178,7 @@ func (d *Dispatcher) sweep(ctx context.Context, loaded <-chan struct{}) error {
 			if err := d.look(ctx); err != nil {
 				return err
 			}
+			d.warnLate()
 		}
 	}
 }
@@ -205,12 +209,10 @@ func (d *Dispatcher) Count() Count {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var c Count
-	now := d.bus.Now()
 	for _, b := range d.boxes {
 		if !b.Enabled {
 			continue
 		}
-		c.Enabled++
 		switch b.State {
 		case jobs.StateNew:
 			c.New++
@@ -228,9 +230,7 @@ func (d *Dispatcher) Count() Count {
 		if b.Throttled {
 			c.Throttled++
 		}
-		if b.Due.Before(now.Add(-d.opts.Grace)) {
-			c.Late++
-		}
 	}
+	c.Enabled, c.Late, _ = d.overdue()
 	return c
 }

@@ -186,7 +186,7 @@ func apply(r *jobs.Record, s jobs.Settings, look bool) {
 	}
 	r.Want++
 	r.Lane = jobs.Urgent(r.Lane, jobs.LanePoll)
-	r.Held = time.Time{} // the breaker holds it again unless it is elsewhere now
+	r.Unhold() // the breaker holds it again unless it is elsewhere now
 	if r.State != jobs.StateNew && r.State != jobs.StateOK {
 		r.NotBefore = time.Time{}
 	}

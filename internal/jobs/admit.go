@@ -90,11 +90,16 @@ func (r *Record) Doubt(seq uint64) {
 // Unpark ends a wait that is ours and not Exchange's.
 func (r *Record) Unpark() {
 	r.Look = true
-	throttled := r.LastError != nil && r.LastError.Class == Throttled
-	if r.Owner == "" && !throttled {
+	if r.Owner == "" && !r.throttled() {
 		r.NotBefore = time.Time{}
 	}
 }
+
+// throttled reports whether Exchange has asked for time.
+func (r *Record) throttled() bool { return r.LastError != nil && r.LastError.Class == Throttled }
+
+// Unhold ends the hold of the access breaker.
+func (r *Record) Unhold() { r.Held, r.HeldSince, r.HeldReason = time.Time{}, time.Time{}, "" }
 
 // Until is when a wait ends: Exchange's, ours, or the access breaker's unless an operator wants a look.
 func (r *Record) Until() time.Time {

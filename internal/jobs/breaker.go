@@ -185,6 +185,18 @@ func (b *Breaker) Worked(mailbox string, known bool, now time.Time) {
 	b.NextCheck = time.Time{}
 }
 
+// Abandoned reports whether nobody has been asked for in a long time, though canaries are due: nobody signs in this way
+// any more.
+func (b *Breaker) Abandoned(now time.Time, most time.Duration) bool {
+	last := b.NextCheck
+	for _, c := range b.Canaries {
+		if c.From.After(last) {
+			last = c.From
+		}
+	}
+	return b.Open && now.Sub(last) > 2*max(most, heldMost)
+}
+
 // StillRefused notes that a mailbox that was asked for is refused. When no canary is left to say otherwise, the next
 // check is due, later than the one before. The first canary that answered stays, the others make room.
 func (b *Breaker) StillRefused(mailbox, address string, x *Failure, now time.Time, most time.Duration) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,21 +33,63 @@ func TestSpread(t *testing.T) {
 		refused, observed int
 		wide              bool
 	}{
-		"the whole tenant":         {".....xxxxx", 5, 5, true},
-		"half of it":               {".........x.x.x.x.x", 5, 9, true},
-		"less than five":           {"....xxxx", 4, 4, false},
-		"a few of many":            {"x......x......x......x......x", 5, 29, false},
-		"five, a while apart":      {"xx......................xxx", 5, 27, false},
-		"nobody":                   {"..........", 0, 0, false},
-		"after many that are fine": {"x...................xxxxx", 5, 5, true},
+		"the whole tenant":         {"....................xxxxxxxxx", 9, 9, true},
+		"fewer than it takes":      {"....................xxxxxxxx", 8, 8, false},
+		"nearly all":               {"....................xxxxx.xxxxxxx", 12, 13, true},
+		"one less":                 {"....................xxxxx.xxxxxx", 11, 12, false},
+		"three of four":            {"....................xxx.xxx.xxx.xxx.xxx.xxx", 18, 23, false},
+		"half of it":               {"..............x.x.x.x.x.x.x.x.x.x.x.x", 12, 23, false},
+		"five of ten":              {"....................x..x.xx..x", 5, 10, false},
+		"nobody":                   {"....................", 0, 0, false},
+		"after many that are fine": {"x...................xxxxxxxxx", 9, 9, true},
 	}
 	for name, c := range cases {
-		var s Spread
+		s := watched(20)
 		looks(&s, t0, c.text)
 		refused, observed, wide := s.Wide(false)
 		if wide != c.wide || refused != c.refused || observed != c.observed {
 			t.Errorf("%s: %d of %d, wide %v; want %d of %d, %v", name, refused, observed, wide, c.refused, c.observed, c.wide)
 		}
+	}
+}
+
+// watched is a spread that has seen n other mailboxes work for two rounds, the last of them at t0.
+func watched(n int) Spread {
+	var s Spread
+	for i := range 2 * n {
+		s.Worked(fmt.Sprint("before", i%n), t0.Add(time.Duration(i-2*n+1)*time.Minute/time.Duration(n)))
+	}
+	return s
+}
+
+// TestSpread_ATenantOfAFew opens at four fifths of all, if all have been seen.
+func TestSpread_ATenantOfAFew(t *testing.T) {
+	few := func(s *Spread, n, refused int) (r, o int, wide bool) {
+		for i := range refused {
+			s.Refused(fmt.Sprint("before", i), t0.Add(time.Duration(i)*time.Second))
+		}
+		return s.Wide(false)
+	}
+	for _, c := range []struct {
+		all, refused int
+		wide         bool
+	}{{4, 4, false}, {5, 4, false}, {5, 5, true}, {6, 5, true}, {7, 5, false}, {7, 6, true}, {8, 6, false}, {8, 7, true}} {
+		s := watched(c.all)
+		if r, o, wide := few(&s, c.all, c.refused); wide != c.wide || wide && (r != c.refused || o != c.all) {
+			t.Errorf("%d of %d are refused: %d of %d, wide %v", c.refused, c.all, r, o, wide)
+		}
+	}
+	var s Spread
+	if _, _, wide := few(&s, 5, 5); wide {
+		t.Error("wide at the start, when nobody knows how many there are")
+	}
+	s = watched(5)
+	looks(&s, t0.Add(time.Hour), ".") // nothing was looked at for an hour
+	for i := range 5 {
+		s.Refused(fmt.Sprint("before", i), t0.Add(time.Hour+time.Duration(i+2)*time.Second))
+	}
+	if _, _, wide := s.Wide(false); wide {
+		t.Error("wide after a pause, when nobody knows any more how many there are")
 	}
 }
 
@@ -90,18 +133,18 @@ func TestSpread_LastWorked(t *testing.T) {
 }
 
 func TestSpread_SureWantsMore(t *testing.T) {
-	var s Spread
-	at := looks(&s, t0, "xxxxxxxxxxxxxxxxxxx")
+	s := watched(200)
+	at := looks(&s, t0, strings.Repeat("x", 99))
 	if _, _, wide := s.Wide(true); wide {
-		t.Error("nineteen are enough")
+		t.Error("ninety-nine are enough")
 	}
 	at = looks(&s, at, "x")
-	if refused, observed, wide := s.Wide(true); !wide || refused != 20 || observed != 20 {
+	if refused, observed, wide := s.Wide(true); !wide || refused != 100 || observed != 100 {
 		t.Errorf("%d of %d, wide %v", refused, observed, wide)
 	}
-	looks(&s, at, ".xxxxxxxxxxxxxxxxxxx")
+	looks(&s, at, "."+strings.Repeat("x", 99))
 	if _, _, wide := s.Wide(true); wide {
-		t.Error("twenty with one that works between them are enough")
+		t.Error("a hundred with one that works between them are enough")
 	}
 }
 
@@ -249,6 +292,21 @@ func TestBreaker_CheckExpires(t *testing.T) {
 	b.StillRefused("w", "", refusal, b.NextCheck.Add(2*time.Minute), time.Hour)
 	if b.Checks != 1 || b.Canaries[0].Mailbox != "w" {
 		t.Errorf("the check is not over: %+v", b)
+	}
+}
+
+func TestBreaker_Abandoned(t *testing.T) {
+	b := opened("w")
+	late := b.NextCheck.Add(2*time.Hour + 10*time.Second)
+	if b.Abandoned(late.Add(-time.Minute), time.Hour) || !b.Abandoned(late, time.Hour) {
+		t.Error("not abandoned two hours after the check was due, or before")
+	}
+	if b.Enlist("x", false, late); b.Abandoned(late.Add(time.Hour), time.Hour) {
+		t.Error("abandoned though a mailbox was asked for an hour ago")
+	}
+	b.Worked("x", false, late)
+	if b.Abandoned(late.Add(9*time.Hour), time.Hour) {
+		t.Error("a closed one is abandoned")
 	}
 }
 

@@ -36,19 +36,20 @@ func (r *Record) AppendJSON(b []byte) ([]byte, error) {
 	return append(b, "]}"...), nil
 }
 
-// Digest is what a dispatcher needs to know of a record. It travels in a header, so that following a hundred thousand
-// mailboxes decodes no record.
+// Digest is what a dispatcher and an operator need to know of a record. It travels in headers, so that following a
+// hundred thousand mailboxes decodes no record.
 type Digest struct {
 	Revision  uint64 // of the settings
 	Enabled   bool
 	Due       time.Time // when a token ought to have come, at the latest; zero: at once when it was stored
 	State     State
 	Throttled bool
+	Detail
 }
 
 // Digest is the record's digest.
 func (r *Record) Digest() Digest {
-	d := Digest{Revision: r.Settings.Revision, Enabled: r.Settings.Enabled, State: r.State, Throttled: r.Throttled > 0}
+	d := Digest{Revision: r.Settings.Revision, Enabled: r.Settings.Enabled, State: r.State, Throttled: r.Throttled > 0, Detail: r.detail()}
 	if r.Idle() {
 		d.Due = r.NextPoll
 	}

@@ -41,11 +41,13 @@ type Record struct {
 	NotBefore time.Time `json:"notBefore,omitzero"` // no request to this mailbox earlier
 	// Held is until when the access breaker holds the mailbox, through no fault of its own. Look says that an operator wants
 	// it looked at all the same; the look ends it.
-	Held      time.Time `json:"held,omitzero"`
-	Look      bool      `json:"look,omitempty"`
-	NextPoll  time.Time `json:"nextPoll,omitzero"`
-	Attempts  int       `json:"attempts,omitempty"`  // failed ones in a row; being throttled is not a failure
-	Throttled int       `json:"throttled,omitempty"` // throttled ones in a row
+	Held       time.Time `json:"held,omitzero"`
+	HeldSince  time.Time `json:"heldSince,omitzero"`   // when the breaker opened, and
+	HeldReason string    `json:"heldReason,omitempty"` // why; both mean nothing while Held is zero
+	Look       bool      `json:"look,omitempty"`
+	NextPoll   time.Time `json:"nextPoll,omitzero"`
+	Attempts   int       `json:"attempts,omitempty"`  // failed ones in a row; being throttled is not a failure
+	Throttled  int       `json:"throttled,omitempty"` // throttled ones in a row
 
 	// Asked is the sequence of ROOMS' newest event for the mailbox that a dispatcher has seen, Applied the one up to which
 	// every event has its answer, Tried the one up to which an owner may have written something to Exchange.
@@ -148,6 +150,7 @@ type Failure struct {
 	Class     Class     `json:"class"`
 	Scope     Scope     `json:"scope,omitempty"`
 	Reason    string    `json:"reason,omitempty"`
+	Gate      string    `json:"gate,omitempty"` // the sign-in and server that met it, as the breaker is named
 
 	Diagnostics     string `json:"diagnostics,omitempty"`
 	RequestID       string `json:"requestId,omitempty"`       // ours

@@ -21,7 +21,7 @@ func (r *run) enter(ctx context.Context, rec *jobs.Record) error {
 		r.through = true
 	}
 	if !rec.Held.IsZero() {
-		r.note(func(rec *jobs.Record) { rec.Held = time.Time{} })
+		r.note((*jobs.Record).Unhold)
 	}
 	return nil
 }
@@ -51,7 +51,12 @@ func (r *run) held(ctx context.Context) error {
 	urgent := !rec.Idle() && rec.Lane != jobs.LanePoll
 	x, _ := r.gate.snapshot()
 	until := x.Hold(r.mb, urgent, now, r.w.source())
-	return r.release(ctx, func(rec *jobs.Record) { rec.Held = until })
+	return r.release(ctx, func(rec *jobs.Record) {
+		rec.Held, rec.HeldSince, rec.HeldReason = until, x.Since, ""
+		if x.Refusal != nil {
+			rec.HeldReason = x.Refusal.Reason
+		}
+	})
 }
 
 // worked tells the gate that the mailbox works. What was held goes on when it was asked for in spite of the breaker.
@@ -83,7 +88,7 @@ func (r *run) spreads(ctx context.Context, f *calsync.Fault, v jobs.Verdict) boo
 		return false
 	}
 	rec, now := r.record(), r.w.bus.Now()
-	x := failure(rec.LastError, f, v, now)
+	x := r.failure(rec.LastError, f, v, now)
 	if r.gate.open.Load() {
 		if r.through {
 			r.stillRefused(ctx, x, now)

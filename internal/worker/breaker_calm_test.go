@@ -25,6 +25,18 @@ func TestBreaker_NoFalseAlarm(t *testing.T) {
 			}
 		})
 	})
+	t.Run("a quarter of forty", func(t *testing.T) { // RestrictAccess with a group that lacks a few
+		fleet(t, 40, 1, func(x *tenant) {
+			x.forbid(x.addresses[:10])
+			x.touch()
+			if n := x.during(20 * time.Minute); n < 30*18 {
+				x.T.Errorf("%d calls: the others do not go on", n)
+			}
+			if denied, _, single, _ := x.counts(); denied != 0 || single != 10 {
+				x.T.Errorf("%d events of the tenant, %d of single mailboxes", denied, single)
+			}
+		})
+	})
 	t.Run("a tiny tenant", func(t *testing.T) {
 		fleet(t, 4, 1, func(x *tenant) {
 			x.forbid(x.addresses)

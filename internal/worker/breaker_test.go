@@ -35,7 +35,7 @@ func TestBreaker_WholeTenant(t *testing.T) {
 			x.T.Errorf("%d calls in ten minutes", n)
 		}
 		denied, restored, single, _ := x.counts()
-		if denied != 1 || restored != 0 || single > 20 {
+		if denied != 1 || restored != 0 || single > 30 { // each of the three workers needs eight or nine
 			x.T.Errorf("%d events of the tenant, %d restored, %d of single mailboxes", denied, restored, single)
 		}
 		d, _ := x.of(events.TypeAccessDenied)
@@ -100,24 +100,24 @@ func TestBreaker_StopsRunsUnderWay(t *testing.T) {
 	})
 }
 
-// TestBreaker_HalfATenant: a roll-out that hits every other mailbox. It is found to be partial within two minutes, the
-// healthy half goes on, and each of the other is told of by itself, without a flood.
-func TestBreaker_HalfATenant(t *testing.T) {
+// TestBreaker_NearlyATenant: a roll-out that spares one mailbox of ten. It is found to be partial within minutes, the healthy
+// go on, and each of the others is told of by itself, without a flood.
+func TestBreaker_NearlyATenant(t *testing.T) {
 	fleet(t, 200, 2, func(x *tenant) {
-		var half []string
+		var most []string
 		for i, a := range x.addresses {
-			if i%2 == 0 {
-				half = append(half, a)
+			if i%10 != 0 {
+				most = append(most, a)
 			}
 		}
-		x.forbid(half)
-		if n := x.during(time.Minute); n > 60 {
+		x.forbid(most)
+		if n := x.during(time.Minute); n > 80 {
 			x.T.Errorf("%d calls in the first minute", n)
 		}
 		x.touch()
 		r := x.restored(15 * time.Minute) // nearly always after the first check, by chance later
 		for range 12 {                    // for those held to look again
-			if _, _, single, _ := x.counts(); single < len(half) {
+			if _, _, single, _ := x.counts(); single < len(most) {
 				time.Sleep(time.Minute)
 			}
 		}
@@ -128,8 +128,8 @@ func TestBreaker_HalfATenant(t *testing.T) {
 		if got := data[events.AccessRestored](x.Env, r[0]); !got.Partial {
 			x.T.Errorf("told %+v", got)
 		}
-		if single != len(half) {
-			x.T.Errorf("%d mailboxes were told of, %d are refused", single, len(half))
+		if single != len(most) {
+			x.T.Errorf("%d mailboxes were told of, %d are refused", single, len(most))
 		}
 		perSecond := map[int64]int{}
 		_, each := x.of(events.TypeAccessDenied)
@@ -141,11 +141,11 @@ func TestBreaker_HalfATenant(t *testing.T) {
 				x.T.Errorf("%d events in the second %v", n, time.Unix(at, 0).UTC())
 			}
 		}
-		if n := x.during(5 * time.Minute); n < 400 || n > 600 {
-			x.T.Errorf("%d calls in five minutes: the healthy half makes about 500", n)
+		if n := x.during(5 * time.Minute); n < 80 || n > 120 {
+			x.T.Errorf("%d calls in five minutes: the healthy make about 100", n)
 		}
 		x.allow()
-		for _, a := range half { // rather than wait for an hour
+		for _, a := range most { // rather than wait for an hour
 			testenv.Must(x.T, x.Bus.Look(x.T.Context(), events.MailboxToken(a)))
 		}
 		time.Sleep(2 * time.Minute)

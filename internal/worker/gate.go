@@ -23,6 +23,7 @@ type gate struct {
 	w    *Worker
 	key  string
 	open atomic.Bool // the breaker is; asked before every request
+	idle uint64      // where it stood when it was last seen abandoned; of doAside alone
 
 	mu     sync.Mutex // held for moments, never across requests
 	spread jobs.Spread
@@ -35,6 +36,9 @@ const (
 	putTries = 10
 	putPause = 20 * time.Millisecond
 )
+
+// abandonedEvery is how often breakers are looked at that nobody may ask through any more.
+const abandonedEvery = 10 * time.Minute
 
 // errHeld says that the access breaker holds the mailbox.
 var errHeld = errors.New("worker: the access breaker is open")
@@ -50,7 +54,7 @@ func (w *Worker) gate(url string) *gate {
 }
 
 func (w *Worker) gateOf(key string) *gate {
-	g, _ := w.gates.LoadOrStore(key, &gate{w: w, key: key})
+	g, _ := w.gates.LoadOrStore(key, &gate{w: w, key: key, spread: jobs.Spread{Round: w.opts.PollInterval}})
 	return g.(*gate)
 }
 
@@ -122,13 +126,13 @@ func (g *gate) take(x jobs.Breaker, seq uint64) {
 // closed lets the mailboxes that were refused one by one, before it was known that it concerned all, look again at once
 // when all can go on. Callers hold mu.
 func (g *gate) closed(x *jobs.Breaker) {
-	g.w.log.Warn().Bool("partial", x.Partial).Int("checks", x.Checks).Msg("access is back; the mailboxes that waited go on")
-	early := g.spread.RefusedSince()
-	worked := g.spread.LastWorked()
-	g.spread = jobs.Spread{}
-	if worked != "" {
-		g.spread.Worked(worked, x.Closed)
+	msg := "access is back; the mailboxes that waited go on"
+	if x.Partial {
+		msg = "no longer all mailboxes wait: those that work go on, and each that is refused still is told of by itself and looked at again slowly"
 	}
+	g.w.log.Warn().Bool("partial", x.Partial).Int("checks", x.Checks).Msg(msg)
+	early := g.spread.RefusedSince()
+	g.spread.Forget()
 	if x.Partial || len(early) == 0 {
 		return
 	}
@@ -151,13 +155,48 @@ func (w *Worker) aside(f func(context.Context)) {
 
 // doAside does what is to be done beside the jobs, until ctx ends.
 func (w *Worker) doAside(ctx context.Context) {
+	tick := time.NewTicker(abandonedEvery)
+	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case f := <-w.asides:
 			f(ctx)
+		case <-tick.C:
+			w.gates.Range(func(_, g any) bool {
+				g.(*gate).closeAbandoned(ctx)
+				return ctx.Err() == nil
+			})
 		}
+	}
+}
+
+// closeAbandoned closes a breaker that nobody asks through any more, such as that of a former sign-in: whoever was told
+// that it opened would take all for refused for ever. It must be seen so twice, since after an outage of NATS, or at the
+// start, the canaries come a little later. Whether all can go on is not known, so each mailbox finds out by itself.
+func (g *gate) closeAbandoned(ctx context.Context) {
+	x, seq := g.snapshot()
+	seen := g.idle
+	if g.idle = 0; !g.w.bus.Up() || !x.Abandoned(g.w.bus.Now(), g.w.opts.AccessRecheck) {
+		return
+	}
+	if g.idle = seq; seen != seq {
+		return
+	}
+	err := g.change(ctx, func(b *jobs.Breaker) bool {
+		now := g.w.bus.Now()
+		if !b.Abandoned(now, g.w.opts.AccessRecheck) {
+			return false
+		}
+		b.Worked("", false, now)
+		return tell(b, g.token(), events.TypeAccessRestored, now, opened(b, now))
+	})
+	switch {
+	case err == nil:
+		g.w.log.Info().Str("breaker", g.key).Msg("a breaker is closed that nobody has asked through for long: that sign-in or server is no longer used")
+	case ctx.Err() == nil:
+		g.w.log.Warn().Err(err).Msg("a breaker that nobody asks through any more is not closed yet; trying again")
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"roomsync/internal/exchangesim/faults"
 	"roomsync/internal/jobs"
 	"roomsync/internal/testenv"
+	"roomsync/internal/worker"
 )
 
 // purge removes every breaker, as nats stream purge does: nobody who watches is told.
@@ -110,5 +111,28 @@ func TestBreaker_FiveMailboxes(t *testing.T) {
 		time.Sleep(3 * time.Minute)
 		x.allow()
 		x.restored(9 * time.Minute)
+	})
+}
+
+// TestBreaker_OfAFormerSignIn is closed by those who sign in otherwise, and told once.
+func TestBreaker_OfAFormerSignIn(t *testing.T) {
+	fleet(t, 20, 1, func(x *tenant) {
+		x.forbid(x.addresses)
+		x.opened(2 * time.Minute)
+		testenv.Must(x.T, x.workers[0].Stop())
+		x.allow()
+		for _, name := range []string{"w1", "w2"} {
+			x.Worker(name, func(o *worker.Options) { o.Identity = jobs.Identity{SignIn: jobs.SignInApp, App: "another"} })
+		}
+		time.Sleep(110 * time.Minute)
+		if _, restored, _, _ := x.counts(); restored != 0 {
+			x.T.Error("closed before two re-checks")
+		}
+		r := x.restored(time.Hour)
+		time.Sleep(time.Hour)
+		d, _ := x.of(events.TypeAccessDenied)
+		if _, restored, _, _ := x.counts(); restored != 1 || r[0].Mailbox != d[0].Mailbox || !data[events.AccessRestored](x.Env, r[0]).Partial {
+			x.T.Errorf("%d restored events, the first %s of %s", restored, r[0].Data, r[0].Mailbox)
+		}
 	})
 }

@@ -23,10 +23,13 @@ var messages = map[jobs.Class]string{
 }
 
 // report logs a failure: what concerns one mailbox as information, what concerns a server or a credential as a warning,
-// once a minute for all the mailboxes that meet it.
-func (w *Worker) report(mb string, f *calsync.Fault, v jobs.Verdict) {
+// once a minute for all the mailboxes that meet it. What many are expected to meet is counted (tally.go); partly says that
+// an outage ended in part a while ago.
+func (w *Worker) report(mb string, f *calsync.Fault, v jobs.Verdict, partly bool) {
 	level := zerolog.InfoLevel
-	if v.Scope != jobs.ScopeItem && v.Scope != jobs.ScopeMailbox {
+	if w.tally.add(mb, f, v, partly) {
+		level = zerolog.DebugLevel
+	} else if v.Scope != jobs.ScopeItem && v.Scope != jobs.ScopeMailbox {
 		trouble := string(v.Class) + " " + v.Code
 		if f.Kind == calsync.FaultToken && f.Err != nil && f.Status != 0 { // a secret may be wrong first, and then expired
 			trouble += " " + f.Err.Error()

@@ -160,7 +160,7 @@ func (r *run) leave(ctx context.Context) error {
 // failed stores a failure and what follows from it.
 func (r *run) failed(ctx context.Context, f *calsync.Fault) (jobs.Class, string, error) {
 	v := r.verdict(f)
-	r.w.report(r.mb, f, v)
+	r.w.report(r.mb, f, v, r.partly())
 	if r.spreads(ctx, f, v) {
 		return v.Class, v.Code, r.held(ctx)
 	}
@@ -198,7 +198,7 @@ func (r *run) later(ctx context.Context, f *calsync.Fault, v jobs.Verdict) error
 		if v.Class == jobs.Resync {
 			rec.Cursor = ""
 		}
-		rec.LastError = failure(rec.LastError, f, v, now)
+		rec.LastError = r.failure(rec.LastError, f, v, now)
 		rec.NotBefore = now.Add(jobs.Wait(v, r.w.fact(f), *n, r.w.source()))
 		if v.Class == jobs.Resync && *n == 1 {
 			rec.NotBefore = now // the server only forgot where we were
@@ -208,10 +208,13 @@ func (r *run) later(ctx context.Context, f *calsync.Fault, v jobs.Verdict) error
 }
 
 // failure is the evidence of a fault, in a row with the one before it when the codes are the same.
-func failure(last *jobs.Failure, f *calsync.Fault, v jobs.Verdict, now time.Time) *jobs.Failure {
+func (r *run) failure(last *jobs.Failure, f *calsync.Fault, v jobs.Verdict, now time.Time) *jobs.Failure {
 	x := &jobs.Failure{
 		At: now, Since: now, Operation: f.Operation, Code: v.Code, Status: f.Status, Class: v.Class, Scope: v.Scope, Reason: v.Reason,
 		Diagnostics: f.Diagnostics, RequestID: f.RequestID, ServerRequestID: f.ServerRequestID,
+	}
+	if r.gate != nil {
+		x.Gate = r.gate.key
 	}
 	if last != nil && last.Code == v.Code {
 		x.Since, x.Row = first(last), last.Row+1

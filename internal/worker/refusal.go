@@ -19,7 +19,7 @@ func (r *run) refused(ctx context.Context, f *calsync.Fault, v jobs.Verdict, sta
 	if entering {
 		checks, since = 0, now
 	}
-	x := failure(rec.LastError, f, v, now)
+	x := r.failure(rec.LastError, f, v, now)
 	next := now.Add(jobs.Recheck(v.Code, checks, r.w.opts.AccessRecheck, r.w.source()))
 	change := func(rec *jobs.Record) {
 		rec.State, rec.Since, rec.Checks, rec.Attempts = state, since, checks, 0

@@ -3,10 +3,13 @@ package worker_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"roomsync/events"
 	"roomsync/internal/bus"
@@ -30,8 +33,14 @@ type tenant struct {
 // fleet starts workers for n mailboxes that are polled every minute.
 func fleet(t *testing.T, n, workers int, f func(x *tenant)) {
 	t.Helper()
+	logged(t, n, workers, nil, f)
+}
+
+// logged is fleet with a log of all parts.
+func logged(t *testing.T, n, workers int, log io.Writer, f func(x *tenant)) {
+	t.Helper()
 	testenv.Bubble(t, func(t *testing.T) {
-		e := testenv.Start(t, testenv.Options{Sim: exchangesim.Options{Mailboxes: n, Items: -1, Calls: 1_000_000}})
+		e := testenv.Start(t, testenv.Options{Log: zerolog.New(log).With().Timestamp().Logger(), Sim: exchangesim.Options{Mailboxes: n, Items: -1, Calls: 1_000_000}})
 		x := &tenant{Env: e}
 		e.Dispatcher()
 		for i := range workers {

@@ -107,6 +107,7 @@ type Worker struct {
 
 	lanes sync.Map // of lane to its *bus.Queue
 	heard sync.Map // of trouble to when it was last logged as a warning
+	tally tally
 
 	gates  sync.Map // of key to *gate
 	byURL  sync.Map // of a mailbox's URL to its *gate
@@ -161,6 +162,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	var lanes sync.WaitGroup
 	loaded := make(chan struct{})
 	lanes.Go(func() { w.doAside(fetch) })
+	lanes.Go(func() { w.summarize(fetch) })
 	lanes.Go(func() {
 		if err := w.watchGates(fetch, func() { close(loaded) }); err != nil {
 			stopFetching(err)
