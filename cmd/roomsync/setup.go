@@ -36,8 +36,8 @@ func (t tool) setup() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "powershell [TOPIC…] [ADDRESS…]",
 		Short: "print the scripts by which an administrator lets roomsync in",
-		Args:  cobra.ArbitraryArgs,
-		RunE:  c.run,
+		Args:  cobra.ArbitraryArgs, ValidArgsFunction: topicsBegun,
+		RunE: c.run,
 	}
 	cmd.Long = `Print PowerShell scripts that are filled in from the configuration, to be reviewed and run by an administrator.
 

@@ -3,6 +3,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -42,11 +43,9 @@ func Name() string {
 	return host + "-" + rand.Text()[:6]
 }
 
-// Connect reaches NATS as configured. That it cannot be reached is the caller's fault as a wrong flag is: nothing has
-// been done.
+// Connect reaches NATS as configured.
 func Connect(ctx context.Context, c config.NATS, name string, log zerolog.Logger, in nats.InProcessConnProvider) (*bus.Bus, error) {
-	b, err := bus.Connect(ctx, bus.Options{URL: c.URL, CredsFile: c.CredsFile, Name: name, Log: log, InProcess: in})
-	return b, config.Usage(err)
+	return bus.Connect(ctx, bus.Options{URL: c.URL, CredsFile: c.CredsFile, Name: name, Log: log, InProcess: in})
 }
 
 // patience is how long a worker waits for the streams, which a dispatcher creates when it starts.
@@ -125,7 +124,7 @@ func Dispatcher(ctx context.Context, c config.Dispatcher, log zerolog.Logger, x 
 
 func run(ctx context.Context, log zerolog.Logger, http string, ready func() error, work func(context.Context) error) error {
 	err := ops.Serve(ctx, http, ops.Health(ready), func(ctx context.Context) error {
-		log.Info().Str("http", http).Msg("started")
+		log.Info().Str("http", cmp.Or(http, "off")).Msg("started")
 		defer log.Info().Msg("stopped")
 		return work(ctx)
 	})

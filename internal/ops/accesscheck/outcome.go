@@ -8,6 +8,7 @@ import (
 	"roomsync/events"
 	"roomsync/internal/calsync"
 	"roomsync/internal/jobs"
+	"roomsync/internal/plain"
 )
 
 func fact(f *calsync.Fault, delegate bool) jobs.Fact {
@@ -67,7 +68,7 @@ func (c *check) stop(server, problem string, f *calsync.Fault, v jobs.Verdict) {
 	}
 	s := Stop{Server: server, Problem: problem, Reason: v.Reason, Code: v.Code, Evidence: evidence(f)}
 	if f.Err != nil { // never holds what the server wrote
-		s.Problem += ": " + f.Err.Error()
+		s.Problem += ": " + plain.Text(f.Err.Error())
 	}
 	if v.Reason != "" && f.Kind != calsync.FaultToken { // which brings a hint of its own
 		s.Hint = jobs.Advice(v.Reason, c.Identity, "")
