@@ -37,7 +37,7 @@ var allowed = map[string][]string{
 	"internal/ops":        {"events", "internal/jobs", "internal/bus", "internal/retirement", "internal/calsync", "internal/plain"},
 	"internal/dispatcher": {"events", "internal/jobs", "internal/bus", "internal/ops"},
 	"internal/worker":     {"events", "internal/jobs", "internal/bus", "internal/calsync", "internal/tokens", "internal/throttle", "internal/ops", "internal/retirement"},
-	"internal/daemon":     {"internal/config", "internal/retirement", "internal/bus", "internal/dispatcher", "internal/worker", "internal/ews", "internal/tokens", "internal/tokens/entra", "internal/jobs", "internal/ops", "internal/tokens/certs", "internal/calsync", "internal/ews/signin", "internal/plain"},
+	"internal/daemon":     {"events", "internal/config", "internal/retirement", "internal/ops/accesscheck", "internal/bus", "internal/dispatcher", "internal/worker", "internal/ews", "internal/tokens", "internal/tokens/entra", "internal/jobs", "internal/ops", "internal/tokens/certs", "internal/calsync", "internal/ews/signin", "internal/plain"},
 	// prove: the product never imports these
 	"internal/exchangesim": {"internal/exchangesim/…", "internal/ews/soap", "internal/zones"},
 	"internal/testenv":     {"events", "internal/…"},

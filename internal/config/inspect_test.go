@@ -78,7 +78,7 @@ func TestInspection_Findings(t *testing.T) {
 	}{
 		"Exchange Online":          {app, []string{"note for good on 2027-04-01", "note without it each worker"}},
 		"keys are shared":          {app + "--token-key-file key", []string{"note for good on 2027-04-01"}},
-		"delegated":                {"--tenant-id t --app-id a --auth delegated --username u@b --password-file secret --token-key-file key", []string{"note for good", "warning delegated access fails as soon as Entra demands a second factor"}},
+		"delegated":                {"--tenant-id t --app-id a --auth delegated --username u@b --password-file secret --token-key-file key", []string{"note for good", "note delegated access fails as soon as Entra demands a second factor"}},
 		"on premises":              {onPremises + "--username u --password-file secret", nil},
 		"a token to strangers":     {app + onPremises + "--token-key-file key", []string{"warning is no host of Exchange Online, yet is sent access tokens"}},
 		"a simulated one":          {app + "--token-key-file key --ews-url http://127.0.0.1:1/EWS/ --authority-url http://127.0.0.1:1", nil},
