@@ -88,13 +88,18 @@ func TestDemo_ShowsWhatHappens(t *testing.T) {
 	t.Setenv("ROOMSYNC_EWS_URL", "https://elsewhere.example/") // a real configuration is not touched
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	inSync := regexp.MustCompile(`in sync 9, refused 3, .* ([3-9]\d|\d{3,}) events`)
+	inSync := regexp.MustCompile(`in sync 9, refused 3\b.* ([3-9]\d|\d{3,}) events`)
 	out := until{done: inSync.MatchString, stop: cancel}
 	var errs bytes.Buffer
 	if code := run(ctx, &out, &errs, "--plain", "--mailboxes=12", "--rate=20", "--poll-interval=1s"); code != 0 || errs.Len() > 0 {
 		t.Fatalf("exit %d: %s", code, &errs)
 	}
 	text := out.text.String()
+	for line := range strings.Lines(text) {
+		if n := measure(strings.TrimSuffix(line, "\n")); n > lineWidth {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
 	if !inSync.MatchString(text) {
 		t.Error("never everything in sync")
 	}
