@@ -158,7 +158,7 @@ func (c checked) verdict() error {
 	case fault == daemon.FaultMailbox:
 		return fmt.Errorf("the sign-in works, but the calendar of %s cannot be read", c.mailbox)
 	case fault == daemon.FaultServer:
-		return errors.New("Exchange could not be asked: it is not known whether the sign-in works there")
+		return errors.New("it is not known whether the sign-in works, as Exchange could not be asked")
 	case fault != "":
 		return errors.New("the sign-in does not work")
 	case warnings > 0:

@@ -82,7 +82,7 @@ func TestConfigCheck(t *testing.T) {
 		"no mailbox": {append(at, "--rooms-config", good, "--online", "--mailbox", "nobody@contoso.example"), 1,
 			[]string{"\nFAILED   calendar of nobody@contoso.example: GetFolder: ErrorNonExistentMailbox", "\nok       access token"}, "the sign-in works, but the calendar of nobody@contoso.example cannot be read"},
 		"wrong path": {[]string{"--ews-url", srv.URL + "/owa/", "--authority-url", srv.URL, "--rooms-config", good, "--online", "--mailbox", mailbox}, 1,
-			[]string{"\nFAILED   calendar of", "is it /EWS/Exchange.asmx? Correct --ews-url"}, "Exchange could not be asked"},
+			[]string{"\nFAILED   calendar of", "is it /EWS/Exchange.asmx? Correct --ews-url"}, "as Exchange could not be asked"},
 		"a mere host": {[]string{"--ews-url", srv.URL, "--authority-url", srv.URL, "--rooms-config", good, "--online", "--mailbox", mailbox}, 0,
 			[]string{"\nnote     --ews-url: has no path, so /EWS/Exchange.asmx was added", exchangesim.EWSPath + "  ", "\nok       calendar"}, ""},
 		"not tried":      {append(at, "--username=user0001@contoso.example", "--password-file", password, "--online"), 0, []string{"\nskipped  sign-in: the password goes with each request to Exchange"}, ""},

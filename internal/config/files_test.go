@@ -20,18 +20,18 @@ func TestSecretInPlaceOfItsFile(t *testing.T) {
 		for _, flag := range secretFileFlags {
 			for _, auth := range append([]string{""}, authModes...) {
 				args, vars := args(app+"--mailbox-token hmac --username u@b --cert-dir d --auth="+auth), map[string]string{}
-				noSecret(t, secret, OSWith(vars), append(args, "--"+flag+"="+secret))
+				noSecret(t, secret, osWith(vars), append(args, "--"+flag+"="+secret))
 				vars[EnvName(flag)] = secret
-				noSecret(t, secret, OSWith(vars), args)
+				noSecret(t, secret, osWith(vars), args)
 				noSecret(t, secret, world(vars, files), args)
 			}
 		}
 	}
-	noSecret(t, canary, OSWith(map[string]string{"AZURE_FEDERATED_TOKEN_FILE": canary}), args("--tenant-id t --app-id a"))
+	noSecret(t, canary, osWith(map[string]string{"AZURE_FEDERATED_TOKEN_FILE": canary}), args("--tenant-id t --app-id a"))
 }
 
-// OSWith is the process's environment with other variables.
-func OSWith(vars map[string]string) Env {
+// osWith is the process's environment with other variables.
+func osWith(vars map[string]string) Env {
 	env := OS()
 	env.Getenv = func(name string) string { return vars[name] }
 	return env
@@ -64,11 +64,11 @@ func TestSecretFile_ThatIsThere(t *testing.T) {
 	if err := os.WriteFile(file, []byte(canary), 0o400); err != nil {
 		t.Fatal(err)
 	}
-	i := inspect(t, OSWith(nil), args("--tenant-id t --app-id a --client-secret-file "+file)...)
+	i := inspect(t, osWith(nil), args("--tenant-id t --app-id a --client-secret-file "+file)...)
 	if got, want := i.value("client-secret"), (Value{"client-secret", "set", "--client-secret-file " + file}); got != want {
 		t.Errorf("%v, want %v", got, want)
 	}
-	i = inspect(t, OSWith(nil), args("--tenant-id t --app-id a --client-secret-file "+file+"x")...)
+	i = inspect(t, osWith(nil), args("--tenant-id t --app-id a --client-secret-file "+file+"x")...)
 	if got, want := i.value("client-secret"), (Value{"client-secret", "(faulty)", "--client-secret-file"}); got != want {
 		t.Errorf("%v, want %v", got, want)
 	}

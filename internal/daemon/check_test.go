@@ -9,9 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"roomsync/internal/calsync"
 	"roomsync/internal/config"
 	"roomsync/internal/exchangesim"
 	"roomsync/internal/exchangesim/signin"
+	"roomsync/internal/retirement"
 )
 
 func TestCheckSignIn(t *testing.T) {
@@ -112,6 +114,17 @@ func TestCheckSignIn_WhereTheFaultLies(t *testing.T) {
 		r, err := CheckSignIn(t.Context(), c.Exchange, tt.mailbox)
 		if err != nil || r.Fault() != tt.fault || r.OK() != (tt.fault == "") || !strings.Contains(r.Steps[0].Do, tt.do) {
 			t.Errorf("%+v: %v, %+v", tt, err, r)
+		}
+	}
+}
+
+// TestCheckSignIn_WhileEWSIsSwitchedOff: what Microsoft does may be why a mailbox of Exchange Online is refused.
+func TestCheckSignIn_WhileEWSIsSwitchedOff(t *testing.T) {
+	for url, online := range map[string]bool{"https://outlook.office365.com/EWS/Exchange.asmx": true, "https://mail.contoso.example/EWS/Exchange.asmx": false} {
+		var s Step
+		s.refused(config.Exchange{EWSURL: url, Auth: config.AuthSecret}, &calsync.Fault{Operation: "GetFolder", Kind: calsync.FaultHTTP, Status: 403}, "a@b.example")
+		if got := strings.HasPrefix(s.Do, retirement.Hint(time.Now())); got != online || !strings.Contains(s.Do, "Get-CASMailbox a@b.example") || s.Fault != FaultMailbox {
+			t.Errorf("%s: %+v", url, s)
 		}
 	}
 }

@@ -6,6 +6,7 @@
 package plain
 
 import (
+	"bytes"
 	"regexp"
 	"strings"
 )
@@ -25,17 +26,9 @@ var begins = regexp.MustCompile(`(^|\n|\\n|["(]|: )(?:(?:` + strings.Join(prefix
 func Text(message string) string { return begins.ReplaceAllString(message, "$1") }
 
 // Line is the same for a line of JSON.
-func Line(line []byte) []byte { return begins.ReplaceAll(line, []byte("$1")) }
-
-// Error is err in such words; it wraps err.
-func Error(err error) error {
-	if err == nil || !begins.MatchString(err.Error()) {
-		return err
+func Line(line []byte) []byte {
+	if !bytes.Contains(line, []byte(": ")) { // most lines of a log
+		return line
 	}
-	return &said{err}
+	return begins.ReplaceAll(line, []byte("$1"))
 }
-
-type said struct{ err error }
-
-func (s *said) Error() string { return Text(s.err.Error()) }
-func (s *said) Unwrap() error { return s.err }

@@ -1,8 +1,6 @@
 package plain
 
 import (
-	"errors"
-	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -27,17 +25,6 @@ func TestText(t *testing.T) {
 	} {
 		if got := Text(message); got != want || string(Line([]byte(message))) != want {
 			t.Errorf("%q, want %q", got, want)
-		}
-	}
-}
-
-func TestError(t *testing.T) {
-	if Error(nil) != nil {
-		t.Error("an error out of nothing")
-	}
-	for _, cause := range []error{fs.ErrNotExist, fmt.Errorf("bus: read: %w", fs.ErrNotExist)} {
-		if err := Error(cause); !errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), "bus") {
-			t.Errorf("%v", err)
 		}
 	}
 }
