@@ -84,7 +84,7 @@ func TestConfigCheck(t *testing.T) {
 		"wrong path": {[]string{"--ews-url", srv.URL + "/owa/", "--authority-url", srv.URL, "--rooms-config", good, "--online", "--mailbox", mailbox}, 1,
 			[]string{"\nFAILED   calendar of", "is it /EWS/Exchange.asmx? Correct --ews-url"}, "as Exchange could not be asked"},
 		"a mere host": {[]string{"--ews-url", srv.URL, "--authority-url", srv.URL, "--rooms-config", good, "--online", "--mailbox", mailbox}, 0,
-			[]string{"\nnote     --ews-url: has no path, so /EWS/Exchange.asmx was added", exchangesim.EWSPath + "  ", "\nok       calendar"}, ""},
+			[]string{"\nnote     --ews-url: the URL has no path, so /EWS/Exchange.asmx was added", exchangesim.EWSPath + "  ", "\nok       calendar"}, ""},
 		"not tried":      {append(at, "--username=user0001@contoso.example", "--password-file", password, "--online"), 0, []string{"\nskipped  sign-in: the password goes with each request to Exchange"}, ""},
 		"wrong password": {append(at, "--username=user0001@contoso.example", "--password-file", keyFile, "--online", "--mailbox", mailbox), 1, []string{"\nFAILED   calendar", "the sign-in is refused (HTTP 401)", "check --username"}, "the sign-in does not work"},
 		"refused":        {append(at, "--rooms-config", wrong, "--online", "--mailbox", mailbox), 1, []string{"\nFAILED   access token: no access token (invalid_client, AADSTS7000215, HTTP 401) (", "\n         the client secret is wrong: a usual"}, "the sign-in does not work"},

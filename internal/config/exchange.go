@@ -80,7 +80,7 @@ func (s *settings) ewsURL(p *string) {
 		err := plain(t)
 		if full, added := withEWSPath(t); err == nil && added {
 			*p, v.text = full, full
-			s.note(s.from("ews-url"), "has no path, so "+ewsPath+" was added")
+			s.note(s.from("ews-url"), "the URL has no path, so "+ewsPath+" was added")
 		}
 		return err
 	}

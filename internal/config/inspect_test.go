@@ -82,7 +82,7 @@ func TestInspection_Findings(t *testing.T) {
 		"on premises":              {onPremises + "--username u --password-file secret", nil},
 		"a token to strangers":     {app + onPremises + "--token-key-file key", []string{"warning is no host of Exchange Online, yet is sent access tokens"}},
 		"a simulated one":          {app + "--token-key-file key --ews-url http://127.0.0.1:1/EWS/ --authority-url http://127.0.0.1:1", nil},
-		"no path":                  {app + "--token-key-file key --ews-url http://127.0.0.1:1 --authority-url http://127.0.0.1:1", []string{"note has no path, so /EWS/Exchange.asmx was added"}},
+		"no path":                  {app + "--token-key-file key --ews-url http://127.0.0.1:1 --authority-url http://127.0.0.1:1", []string{"note the URL has no path, so /EWS/Exchange.asmx was added"}},
 		"insecure":                 {app + "--token-key-file key --allow-insecure", []string{"note for good", "warning permits plain http"}},
 		"open file":                {"--rooms-config open --token-key-file key", []string{"note for good", "warning can be read or changed by everybody on this host"}},
 		"open, no secret from it":  {"--rooms-config open --token-key-file key --client-secret-file secret", []string{"note for good"}},
