@@ -22,6 +22,8 @@ var allowed = map[string][]string{
 	"internal/jobs":       {"internal/retirement", "events"},
 	"internal/zones":      {},
 	"internal/retirement": {},
+	"internal/version":    {},
+	"internal/plain":      {},
 	"internal/calsync":    {"events", "internal/zones", "internal/xmltext"},
 	// talk
 	"internal/bus":          {"events", "internal/jobs"},
@@ -32,23 +34,23 @@ var allowed = map[string][]string{
 	"internal/tokens/certs": {"internal/tokens"},
 	"internal/throttle":     {"internal/jobs"},
 	// assemble
-	"internal/config":     {"events", "internal/tokens", "internal/retirement"},
-	"internal/ops":        {"events", "internal/jobs", "internal/bus", "internal/retirement", "internal/calsync"},
+	"internal/config":     {"events", "internal/tokens", "internal/retirement", "internal/version", "internal/plain"},
+	"internal/ops":        {"events", "internal/jobs", "internal/bus", "internal/retirement", "internal/calsync", "internal/plain"},
 	"internal/dispatcher": {"events", "internal/jobs", "internal/bus", "internal/ops"},
 	"internal/roomsapi":   {"events", "internal/bus", "internal/tokens"},
 	"internal/worker":     {"events", "internal/jobs", "internal/bus", "internal/calsync", "internal/tokens", "internal/throttle", "internal/ops", "internal/retirement"},
-	"internal/daemon":     {"internal/config", "internal/retirement", "internal/bus", "internal/dispatcher", "internal/worker", "internal/ews", "internal/tokens", "internal/tokens/entra", "internal/jobs", "internal/ops", "internal/tokens/certs", "internal/calsync", "internal/ews/signin", "internal/roomsapi"},
+	"internal/daemon":     {"internal/config", "internal/retirement", "internal/bus", "internal/dispatcher", "internal/worker", "internal/ews", "internal/tokens", "internal/tokens/entra", "internal/jobs", "internal/ops", "internal/tokens/certs", "internal/calsync", "internal/ews/signin", "internal/roomsapi", "events", "internal/ops/accesscheck", "internal/plain"},
 	// prove: the product never imports these
 	"internal/exchangesim": {"internal/exchangesim/…", "internal/ews/soap", "internal/zones"},
 	"internal/testenv":     {"events", "internal/…"},
 	"test/integration":     {"events", "internal/…"},
 	"test/bench":           {"events", "internal/…"},
 	// run
-	"cmd/exchangesim": {"internal/exchangesim", "internal/exchangesim/…"},
+	"cmd/exchangesim": {"internal/exchangesim", "internal/exchangesim/…", "internal/version", "internal/plain"},
 	"cmd/demo":        {"events", "internal/…"},
 	"cmd/dispatcher":  {"internal/config", "internal/daemon"},
 	"cmd/worker":      {"internal/config", "internal/daemon"},
-	"cmd/roomsync":    {"events", "internal/config", "internal/daemon", "internal/bus", "internal/ops", "internal/dispatcher", "internal/worker", "internal/tokens/entra", "internal/tokens", "internal/ews", "internal/jobs", "internal/ops/setup", "internal/retirement", "internal/ops/…", "internal/calsync"},
+	"cmd/roomsync":    {"events", "internal/config", "internal/daemon", "internal/bus", "internal/ops", "internal/dispatcher", "internal/worker", "internal/tokens/entra", "internal/tokens", "internal/ews", "internal/jobs", "internal/ops/setup", "internal/retirement", "internal/ops/…", "internal/calsync", "internal/version", "internal/plain"},
 	".ci/summary":     {},
 }
 

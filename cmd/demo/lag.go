@@ -116,6 +116,18 @@ func (l *lag) refuse(mailbox string, refused bool) {
 	}
 }
 
+// listed notes that a mailbox was read from the beginning. What was deleted before that, of items nobody knew, is not told.
+func (l *lag) listed(mailbox string, known func(item string) bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for p, waiting := range l.edits {
+		if p.mailbox == mailbox && waiting[len(waiting)-1].kind == store.EffectDelete && !known(p.item) {
+			l.account.Undone += len(waiting)
+			delete(l.edits, p)
+		}
+	}
+}
+
 // total is what became of all edits so far.
 func (l *lag) total() account {
 	l.mu.Lock()
@@ -125,6 +137,38 @@ func (l *lag) total() account {
 		a.Waiting += len(waiting)
 	}
 	return a
+}
+
+// late counts the edits that ROOMS should have heard of by now, and tells how long the oldest has been on its way.
+func (l *lag) late(now time.Time, after time.Duration) delay {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var d delay
+	for _, waiting := range l.edits {
+		for _, e := range waiting {
+			if age := now.Sub(e.at); age > after {
+				d.edits++
+				d.oldest = max(d.oldest, age)
+			}
+		}
+	}
+	return d
+}
+
+// delay says how many edits are late; zero when none is.
+type delay struct {
+	edits  int
+	oldest time.Duration
+}
+
+func (d delay) String() string {
+	if d.edits == 0 {
+		return ""
+	}
+	if d.edits == 1 {
+		return fmt.Sprintf("LATE: 1 edit not told for %v", d.oldest.Round(time.Second))
+	}
+	return fmt.Sprintf("LATE: %d edits not told yet, the oldest for %v", d.edits, d.oldest.Round(time.Second))
 }
 
 // spread is the median and the slow end of some samples; all zero when there are none.

@@ -133,3 +133,35 @@ func TestMeter(t *testing.T) {
 		t.Errorf("%d times kept", len(m.times))
 	}
 }
+
+// TestLag_Late: an edit of which no event comes is late after a while, until one comes.
+func TestLag_Late(t *testing.T) {
+	l := newLag()
+	l.edited(store.Effect{Mailbox: "a", ItemID: "1", Kind: store.EffectCreate, ChangeKey: "v1", Time: monday})
+	l.edited(store.Effect{Mailbox: "a", ItemID: "1", Kind: store.EffectUpdate, ChangeKey: "v2", Time: monday.Add(20 * time.Second)})
+	for after, want := range map[time.Duration]string{
+		10 * time.Second: "", 11 * time.Second: "LATE: 1 edit not told for 11s", 40 * time.Second: "LATE: 2 edits not told yet, the oldest for 40s",
+	} {
+		if got := l.late(monday.Add(after), 10*time.Second).String(); got != want {
+			t.Errorf("after %v: %q, want %q", after, got, want)
+		}
+	}
+	l.told("a", events.Change{Kind: events.KindUpdated, ItemID: "1", ChangeKey: "v2"}, monday.Add(time.Minute))
+	if got := l.late(monday.Add(time.Hour), 0); got.edits != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestLag_DeletedBeforeAnybodyLooked: of what was not there any more when a calendar was first read, nothing is told.
+func TestLag_DeletedBeforeAnybodyLooked(t *testing.T) {
+	l := newLag()
+	for _, item := range []string{"unknown", "known"} {
+		l.edited(store.Effect{Mailbox: "a", ItemID: item, Kind: store.EffectUpdate, ChangeKey: "v1", Time: monday})
+		l.edited(store.Effect{Mailbox: "a", ItemID: item, Kind: store.EffectDelete, Time: monday})
+	}
+	l.edited(store.Effect{Mailbox: "b", ItemID: "unknown", Kind: store.EffectDelete, Time: monday})
+	l.listed("a", func(item string) bool { return item == "known" })
+	if a := l.total(); a.Undone != 2 || a.Waiting != 3 {
+		t.Errorf("%+v", a)
+	}
+}

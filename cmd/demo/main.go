@@ -25,7 +25,7 @@ func main() {
 const long = `Shows roomsync at work: a simulated Exchange whose calendars keep changing, an embedded NATS server, a dispatcher,
 two workers, and a reader of the events in place of ROOMS, all in this process and on loopback addresses only.
 Three mailboxes refuse access, of which one gives it back after a while; others ask for patience now and then.
-On a terminal it draws a live summary, otherwise it prints lines. Ctrl-C ends it.
+On a terminal it draws a live summary, otherwise it prints lines. Events that do not come are called LATE. Ctrl-C ends it.
 
 Exit codes: 0 done, 1 something failed, 2 called wrongly.`
 
@@ -33,6 +33,9 @@ func command() *cobra.Command {
 	o := defaults()
 	cmd := &cobra.Command{
 		Use: "demo", Short: "shows roomsync at work", Long: long, Args: config.NoArgs,
+		Example: `  go run ./cmd/demo
+  go run ./cmd/demo --mailboxes 1000 --rate 20
+  go run ./cmd/demo --duration 30s --json | jq -r .type`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.check(); err != nil {
 				return config.Usage(err)

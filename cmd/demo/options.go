@@ -58,5 +58,8 @@ func (o *options) check() error {
 	return nil
 }
 
+// lateAfter is when an edit has been on its way for too long: a mailbox that was asked for patience, and then some looks.
+func (o *options) lateAfter() time.Duration { return o.busyFor + 3*o.poll + 5*time.Second }
+
 // The script needs a handful of mailboxes; beyond the most, a demo is no longer one (cmd/exchangesim goes further).
 const minMailboxes, maxMailboxes = 10, 2000

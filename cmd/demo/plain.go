@@ -36,21 +36,52 @@ func (p *plain) show(x picture) error {
 			ordinary++
 		}
 		if e.notable || ordinary <= sampleSize {
-			fmt.Fprintln(&b, e.line())
+			writeLines(&b, e.line())
 		}
 	}
-	c := x.count
-	fmt.Fprintf(&b, "%s in sync %d, refused %d, throttled %d, late %d · %.1f syncs/s · %d edits, %d events · lag %v\n",
-		x.now.Local().Format(time.TimeOnly), c.synced, c.refused, c.throttled, c.late, x.rate, x.edits, x.rooms.events,
-		x.lag)
+	writeLines(&b, x.now.Local().Format(time.TimeOnly)+" "+x.status())
+	if late := x.late.String(); late != "" {
+		writeLines(&b, x.now.Local().Format(time.TimeOnly)+" "+late)
+	}
 	_, err := io.WriteString(p.out, b.String())
 	return err
+}
+
+// lineWidth is how long lines are at most, in columns, and lineIndent what those begin with that go on behind a time.
+const (
+	lineWidth  = 110
+	lineIndent = "         "
+	mostLines  = 10
+)
+
+// writeLines writes a text that begins with a time in lines that can be read.
+func writeLines(b *strings.Builder, text string) {
+	if measure(text) <= lineWidth {
+		fmt.Fprintln(b, text)
+		return
+	}
+	fmt.Fprintln(b, strings.Join(wrap(text, lineWidth-len(lineIndent), mostLines), "\n"+lineIndent))
+}
+
+// status is how it stands; mailboxes of a kind of which there are none are left out.
+func (x picture) status() string {
+	c := x.count
+	counts := []string{fmt.Sprintf("in sync %d", c.synced)}
+	for _, n := range []struct {
+		name string
+		n    int
+	}{{"starting", c.starting}, {"refused", c.refused}, {"throttled", c.throttled}, {"late", c.late}} {
+		if n.n > 0 {
+			counts = append(counts, fmt.Sprintf("%s %d", n.name, n.n))
+		}
+	}
+	return fmt.Sprintf("%s · %.0f syncs/s · %d edits → %d events · lag %v", strings.Join(counts, ", "), x.rate, x.edits, x.rooms.events, x.lag)
 }
 
 // welcome says what one sees, and how to look further.
 func welcome(x picture) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "roomsync with a simulated Exchange of %d mailboxes, each looked at every %v (the product's default is 1m). Ctrl-C ends it.\n\n", x.mailboxes, x.poll)
+	fmt.Fprintf(&b, "roomsync with a simulated Exchange of %d mailboxes, each looked at every %v\n(the product's default is 1m). Ctrl-C ends it.\n\n", x.mailboxes, x.poll)
 	for _, l := range x.look.lines(x.now) {
 		b.WriteString(l + "\n")
 	}

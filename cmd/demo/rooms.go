@@ -64,6 +64,7 @@ func (r *rooms) take(e events.Event, now time.Time) error {
 	case events.TypeSyncCompleted:
 		return decode(e, func(s events.SyncCompleted) {
 			r.reopen(s.Mailbox)
+			r.lag.listed(s.Mailbox, func(item string) bool { _, known := r.items[place{s.Mailbox, item}]; return known })
 			r.tell(now, false, s.Mailbox, fmt.Sprintf("calendar read, %d appointments", s.Items))
 		})
 	case events.TypeAccessDenied:

@@ -121,13 +121,17 @@ func header(p picture, w int) []row {
 	} {
 		counts = append(counts, piece{"   ", normal}, n)
 	}
+	late := row{}
+	if text := p.late.String(); text != "" {
+		late = row{{text, red}}
+	}
 	return []row{
 		{{left, bold}, {strings.Repeat(" ", gap), normal}, {right, dim}},
 		{},
 		counts,
 		{{fmt.Sprintf("%.1f syncs/s   %d edits → %d events   lag %v", p.rate, p.edits, p.rooms.events, p.lag), normal},
 			{"  last minute", dim}},
-		{},
+		late,
 	}
 }
 

@@ -132,7 +132,7 @@ func TestPlain_PrintsEachRefusalOnceAndASampleOfEvents(t *testing.T) {
 	text := out.String()
 	for want, n := range map[string]int{
 		"Anna Keller · refused\n": 1, "Team lunch": sampleSize, "Make an appointment": 1,
-		"12:00:00 in sync 194, refused 3, throttled 3, late 0 · 66.7 syncs/s · 168 edits, 532 events · lag p50 1.6 s, p99 3.4 s\n": 2,
+		"12:00:00 in sync 194, refused 3, throttled 3 · 67 syncs/s · 168 edits → 532 events · lag p50 1.6 s, p99 3.4 s\n": 2,
 	} {
 		if got := strings.Count(text, want); got != n {
 			t.Errorf("%q stands there %d times, want %d:\n%s", want, got, n, text)
@@ -149,3 +149,19 @@ func TestPlain_PrintsEachRefusalOnceAndASampleOfEvents(t *testing.T) {
 type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, errors.New("closed") }
+
+func TestShow_Late(t *testing.T) {
+	p := painting()
+	if strings.Contains(strings.Join(draw(p, 80, 24), "\n"), "LATE") || strings.Contains(p.status(), "late") {
+		t.Error("late although nothing is")
+	}
+	p.late, p.count.late = delay{12, 45 * time.Second}, 2
+	var out bytes.Buffer
+	if err := (&plain{out: &out}).show(p); err != nil {
+		t.Fatal(err)
+	}
+	const want = "LATE: 12 edits not told yet, the oldest for 45s\n"
+	if !strings.Contains(strings.Join(draw(p, 80, 24), "\n"), "\n"+want) || !strings.Contains(out.String(), " "+want) || !strings.Contains(out.String(), "throttled 3, late 2 ·") {
+		t.Errorf("%s\n%s", strings.Join(draw(p, 80, 24), "\n"), out.String())
+	}
+}

@@ -88,6 +88,7 @@ type picture struct {
 	rate       float64 // syncs per second
 	edits      int
 	lag        spread // of the last minute
+	late       delay  // events that do not come
 	rooms      view
 	look       look
 }
@@ -102,6 +103,7 @@ func (w *world) picture(began, now time.Time, speed *meter) picture {
 	return picture{
 		began: began, now: now, poll: w.opts.poll, mailboxes: w.opts.mailboxes, count: w.tally(),
 		rate: speed.rate(now, w.syncs.Load()), edits: w.lag.total().Edits, lag: w.lag.since(now.Add(-time.Minute)),
+		late:  w.lag.late(now, w.opts.lateAfter()),
 		rooms: w.rooms.view(), look: look{w.simURL, w.natsURL, w.cast.guest},
 	}
 }

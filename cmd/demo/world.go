@@ -22,6 +22,7 @@ import (
 	"roomsync/internal/daemon"
 	"roomsync/internal/dispatcher"
 	"roomsync/internal/exchangesim"
+	plaintext "roomsync/internal/plain"
 	"roomsync/internal/worker"
 )
 
@@ -283,6 +284,6 @@ func (f warnings) Write(line []byte) (int, error) {
 			detail += ": " + more
 		}
 	}
-	f(said.Message, detail)
+	f(plaintext.Text(said.Message), plaintext.Text(detail))
 	return len(line), nil
 }

@@ -13,6 +13,9 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"roomsync/internal/plain"
+	"roomsync/internal/version"
 )
 
 func main() {
@@ -36,10 +39,10 @@ func run(ctx context.Context, args []string, env func(string) (string, bool), ou
 	case err == nil:
 		return 0
 	case errors.As(err, &usage):
-		fmt.Fprintln(errs, "exchangesim:", strings.ReplaceAll(err.Error(), "\n", "; "), "(exchangesim --help)")
+		fmt.Fprintln(errs, "exchangesim:", strings.ReplaceAll(plain.Text(err.Error()), "\n", "; "), "(exchangesim --help)")
 		return 2
 	}
-	fmt.Fprintln(errs, "exchangesim:", err)
+	fmt.Fprintln(errs, "exchangesim:", plain.Text(err.Error()))
 	return 1
 }
 
@@ -47,6 +50,7 @@ func command(env func(string) (string, bool), out io.Writer) *cobra.Command {
 	var f flags
 	cmd := &cobra.Command{
 		Use: "exchangesim", Short: "A simulated Exchange with EWS, token endpoint and admin API", Long: long,
+		Version:      version.This().String(),
 		SilenceUsage: true, SilenceErrors: true,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -56,6 +60,7 @@ func command(env func(string) (string, bool), out io.Writer) *cobra.Command {
 			return serve(cmd.Context(), f, out)
 		},
 	}
+	cmd.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	f.register(cmd.Flags())
 	return cmd

@@ -43,8 +43,8 @@ func (t tool) accessCheck() *cobra.Command {
 Each mailbox's calendar is asked for once (GetFolder), as the worker would: give it the worker's flags or environment.
 Without addresses and --csv, the wanted mailboxes are read from NATS; otherwise NATS is not needed. Nothing is changed.
 
-It begins with one call, so that a wrong password is tried once. A mailbox that Exchange wants left alone is waited for,
-up to --patience. Ctrl-C prints what is known so far.
+It begins with one call, so that a wrong password is tried once: only a sign-in that all mailboxes share ends the check.
+A mailbox that Exchange wants left alone is waited for, up to --patience. Ctrl-C prints what is known so far.
 
 A --canary is a mailbox that must be refused: when it is not, the app may do more than it should.
 
@@ -134,10 +134,8 @@ func verdict(ctx context.Context, r accesscheck.Report) error {
 		return fmt.Errorf("interrupted: %d of %d mailboxes were not asked for", s.Unchecked, s.Total)
 	case s.Unchecked > 0:
 		return fmt.Errorf("stopped: %d of %d mailboxes were not asked for", s.Unchecked, s.Total)
-	case s.Findings == 1:
-		return errors.New("1 finding")
 	case s.Findings > 0:
-		return fmt.Errorf("%d findings", s.Findings)
+		return errors.New(count(s.Findings, "finding"))
 	}
 	return nil
 }

@@ -49,12 +49,16 @@ func readAddresses(name string, stdin io.Reader) ([]events.Mailbox, error) {
 		name = "standard input"
 	}
 	data, err := io.ReadAll(io.LimitReader(in, maxList+1))
-	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	if len(data) > maxList {
+		return nil, fmt.Errorf("%s is larger than %d MB: split it", name, maxList>>20)
+	}
+	data, err = config.Text(data)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("read %s: %w", name, err)
-	case len(data) > maxList:
-		return nil, fmt.Errorf("%s is larger than %d MB: split it", name, maxList>>20)
+		return nil, fmt.Errorf("%s %w", name, err)
 	case !utf8.Valid(data):
 		return nil, fmt.Errorf("%s is not in UTF-8: save it as \"CSV UTF-8\" (Export-Csv -Encoding utf8)", name)
 	}

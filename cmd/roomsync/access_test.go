@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -51,6 +52,11 @@ func (m *mall) forbid(address string) {
 
 // check is "roomsync access check args" and returns exit code, stdout and stderr.
 func (m *mall) check(stdin string, args ...string) (int, string, string) {
+	return m.run(stdin, append([]string{"access", "check"}, args...)...)
+}
+
+// run is "roomsync args".
+func (m *mall) run(stdin string, args ...string) (int, string, string) {
 	m.t.Helper()
 	var out, stderr bytes.Buffer
 	env := config.OS()
@@ -60,7 +66,7 @@ func (m *mall) check(stdin string, args ...string) (int, string, string) {
 	root.SetOut(&out)
 	ctx, cancel := context.WithTimeout(m.t.Context(), 30*time.Second)
 	defer cancel()
-	code := config.Run(ctx, root, append([]string{"access", "check"}, args...), &stderr)
+	code := config.Run(ctx, root, args, &stderr)
 	return code, out.String(), stderr.String()
 }
 
@@ -88,10 +94,10 @@ func (m *mall) want(code int, stdout, stderr []string, args ...string) string {
 
 func TestAccessCheck_FindingsFirst(t *testing.T) {
 	m := newMall(t)
-	m.want(0, []string{"GRANTED (1)\n  user0001@contoso.example  read, write\n", "1 mailboxes in", ": 1 granted\n"}, nil, "User0001@contoso.example")
+	m.want(0, []string{"GRANTED (1)\n  user0001@contoso.example  read, write\n", "1 mailbox in", ": 1 granted\n"}, nil, "User0001@contoso.example")
 	m.forbid("user0002@contoso.example")
 	out := m.want(1, []string{
-		"DENIED (1): forbidden, HTTP 403\n  | HTTP 403 without a reason\n  | Test-ApplicationAccessPolicy -Identity user0002@contoso.example -AppId sim-app\n",
+		"DENIED (1): forbidden, HTTP 403\n    HTTP 403 without a reason: Test-ApplicationAccessPolicy -Identity user0002@contoso.example\n    -AppId sim-app; with RBAC",
 		"BLOCKED (1): mailbox-missing, ErrorNonExistentMailbox\n",
 		"3 mailboxes in", ": 1 granted, 1 denied, 1 blocked, 2 findings\n",
 	}, []string{"2 findings"}, "user0001@contoso.example", "user0002@contoso.example", "nobody@contoso.example")
@@ -113,11 +119,15 @@ func TestAccessCheck_JSON(t *testing.T) {
 	}
 }
 
+// wide is a text of ASCII in UTF-16.
+func wide(text string) string { return strings.Join(strings.Split(text, ""), "\x00") + "\x00" }
+
 func TestAccessCheck_Lists(t *testing.T) {
 	m := newMall(t)
 	for name, text := range map[string]string{
 		"a line each":         "user0001@contoso.example\nUSER0003@contoso.example\n",
 		"Exchange's export":   "#TYPE Selected\n\"Name\",\"PrimarySmtpAddress\"\n\"A, B\",\"user0001@contoso.example\"\n\"C\",\"user0003@contoso.example\"\n",
+		"PowerShell's >":      "\xff\xfe" + wide("user0001@contoso.example\r\nuser0003@contoso.example\r\n"),
 		"our own, semicolons": "\ufeffaddress;mode;url\nuser0001@contoso.example;O365;\nuser0003@contoso.example;Exchange2016;\n",
 	} {
 		code, out, stderr := m.check(text, "--csv", "-", "--all")
@@ -143,7 +153,7 @@ func TestAccessCheck_Lists(t *testing.T) {
 
 func TestAccessCheck_Canary(t *testing.T) {
 	m := newMall(t)
-	m.want(1, []string{"CANARY GRANTED (1)\n  | the app may read a mailbox that is out of bounds"}, []string{"1 finding"},
+	m.want(1, []string{"CANARY GRANTED (1)\n    the app may read a mailbox that is out of bounds"}, []string{"1 finding"},
 		"user0001@contoso.example", "--canary", "user0009@contoso.example")
 	m.forbid("user0009@contoso.example")
 	m.want(0, []string{"CANARY DENIED (1): forbidden"}, nil, "user0001@contoso.example", "--canary", "user0009@contoso.example")
@@ -156,10 +166,25 @@ func TestAccessCheck_WrongSecretIsSaidOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.env["ROOMSYNC_CLIENT_SECRET_FILE"] = wrong
-	out := m.want(1, []string{"STOPPED: the sign-in is refused", "AADSTS7000215", "2 not asked for"}, []string{"stopped: 2 of 2"},
+	out := m.want(1, []string{"STOPPED\n    the sign-in is refused: no access token", "AADSTS7000215", "2 not asked for"}, []string{"stopped: 2 of 2"},
 		"user0001@contoso.example", "user0002@contoso.example")
 	if strings.Count(out, "AADSTS7000215") != 1 {
 		t.Errorf("said more than once:\n%s", out)
+	}
+}
+
+// TestAccessCheck_WebPageOfOneMailbox: what its own URL leads to is its own row, and ends nothing.
+func TestAccessCheck_WebPageOfOneMailbox(t *testing.T) {
+	m := newMall(t)
+	portal := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = w.Write([]byte("<html><form>sign in</form></html>"))
+	}))
+	defer portal.Close()
+	code, out, stderr := m.check("address,mode,url\nuser0001@contoso.example,O365,"+portal.URL+"/owa/\nuser0002@contoso.example,O365,\nuser0003@contoso.example,O365,\n", "--csv", "-")
+	if code != 1 || !strings.Contains(out, "FAILED (1): sign-in-page, html\n    a web page came instead of an answer: the mailbox's own url leads to a proxy") ||
+		!strings.Contains(out, ": 2 granted, 1 failed, 1 finding\n") || strings.Contains(out, "STOPPED") {
+		t.Errorf("code %d\n%s%s", code, out, stderr)
 	}
 }
 
@@ -170,7 +195,7 @@ func TestAccessCheck_Usage(t *testing.T) {
 	m.want(2, nil, []string{"not both"}, "user0001@contoso.example", "--csv", "x")
 	m.want(2, nil, []string{"--parallel: must be"}, "user0001@contoso.example", "--parallel=-1")
 	m.want(2, nil, []string{"no such file"}, "--csv", filepath.Join(t.TempDir(), "nowhere"))
-	m.want(2, nil, []string{"cannot reach NATS", "need no NATS"})
+	m.want(1, nil, []string{"cannot reach NATS", "need no NATS"})
 	delete(m.env, "ROOMSYNC_APP_ID")
 	m.want(2, nil, []string{"--app-id: missing"}, "user0001@contoso.example")
 }

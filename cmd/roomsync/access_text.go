@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"roomsync/internal/ops/accesscheck"
 )
@@ -15,9 +14,7 @@ import (
 func accessText(r accesscheck.Report, granted bool) string {
 	var b bytes.Buffer
 	for _, s := range r.Summary.Stopped {
-		fmt.Fprintf(&b, "STOPPED: %s%s\n", of(s.Server), s.Problem)
-		advise(&b, s.Hint)
-		b.WriteByte('\n')
+		b.WriteString("STOPPED" + of(s.Server) + "\n" + wrap(s.Problem, "    ") + wrap(s.Hint, "    ") + "\n")
 	}
 	for rest := r.Mailboxes; len(rest) > 0; {
 		n := 1
@@ -37,7 +34,7 @@ func of(server string) string {
 	if server == "" {
 		return ""
 	}
-	return server + ": "
+	return " at " + server
 }
 
 // group is what mailboxes have in common that are shown together.
@@ -58,8 +55,7 @@ func writeGroup(b *bytes.Buffer, list []accesscheck.Result) {
 	if why != "" {
 		why = ": " + why
 	}
-	fmt.Fprintf(b, "%s (%d)%s\n", title, len(list), why)
-	advise(b, first.Hint)
+	fmt.Fprintf(b, "%s (%d)%s\n%s", title, len(list), why, wrap(first.Hint, "    "))
 	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
 	for _, r := range list {
 		_, _ = fmt.Fprintln(w, strings.TrimRight("  "+r.Address+"\t"+detail(r), "\t "))
@@ -94,21 +90,18 @@ func sum(s accesscheck.Summary) string {
 		n    int
 		what string
 	}{
-		{s.Denied, "denied"}, {s.Blocked, "blocked"}, {s.Throttled, "throttled"}, {s.Failed, "failed"}, {s.Unchecked, "not asked for"}, {s.Findings, "findings"},
+		{s.Denied, "denied"}, {s.Blocked, "blocked"}, {s.Throttled, "throttled"}, {s.Failed, "failed"}, {s.Unchecked, "not asked for"},
 	} {
 		if c.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", c.n, c.what))
 		}
 	}
-	return fmt.Sprintf("%d mailboxes in %s: %s\n", s.Total, s.Took.Round(100*time.Millisecond), strings.Join(parts, ", "))
-}
-
-// advise writes a hint, each thing to do on a line of its own, so that a command can be copied.
-func advise(b *bytes.Buffer, hint string) {
-	what, todo, _ := strings.Cut(hint, ": ")
-	for _, part := range append([]string{what}, strings.Split(todo, "; ")...) {
-		if part != "" {
-			fmt.Fprintf(b, "  | %s\n", part)
-		}
+	if s.Findings > 0 {
+		parts = append(parts, count(s.Findings, "finding"))
 	}
+	mailboxes := fmt.Sprintf("%d mailboxes", s.Total)
+	if s.Total == 1 {
+		mailboxes = "1 mailbox"
+	}
+	return fmt.Sprintf("%s in %.1f s: %s\n", mailboxes, s.Took.Seconds(), strings.Join(parts, ", "))
 }

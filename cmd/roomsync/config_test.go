@@ -8,9 +8,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+	"unicode/utf8"
 
 	"roomsync/internal/config"
+	"roomsync/internal/daemon"
 	"roomsync/internal/exchangesim"
+	"roomsync/internal/exchangesim/store"
 )
 
 const canary = "canary-4711-secret"
@@ -55,16 +59,36 @@ func TestConfigCheck(t *testing.T) {
 	good := roomsConfig(t, 0o600, tenant, app, "ExchangeClientSecret=sim-secret")
 	wrong := roomsConfig(t, 0o600, tenant, app, "ExchangeClientSecret="+canary)
 	broken := roomsConfig(t, 0o600, "ExchangeTenantId=xxx", app, "ExchangeClientSecret="+canary, "ExchangeCertThumbprint=12")
+	password, keyFile := filepath.Join(t.TempDir(), "password"), filepath.Join(t.TempDir(), "key")
+	for file, text := range map[string]string{password: "simulated", keyFile: strings.Repeat("k", 32)} {
+		if err := os.WriteFile(file, []byte(text), 0o400); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := sim.Delegate(mailbox, store.Editor); err != nil {
+		t.Fatal(err)
+	}
 	tests := map[string]struct {
 		args   []string
 		code   int
 		out    []string
 		stderr string
 	}{
-		"good":      {append(at, "--rooms-config", good), 0, []string{"client-secret         set", good + ":5 ExchangeClientSecret", "note     --token-key-file: is not given, so each worker"}, ""},
-		"online":    {append(at, "--rooms-config", good, "--online", "--mailbox", "User0001@contoso.example"), 0, []string{"\nok       access token: given by " + srv.URL, "\nok       calendar of " + mailbox + ": can be read; it holds 20 items ("}, ""},
-		"refused":   {append(at, "--rooms-config", wrong, "--online", "--mailbox", mailbox), 1, []string{"\nFAILED   access token: no access token (invalid_client, AADSTS7000215, HTTP 401) (", "\n         the client secret is wrong: a usual"}, "the sign-in does not work"},
-		"a warning": {append(at, "--rooms-config", good, "--allow-insecure"), 1, []string{"\nwarning  --allow-insecure: permits plain http"}, "roomsync config check: 1 warning\n"},
+		"good":    {append(at, "--rooms-config", good), 0, []string{"client-secret  set", "  RoomsAppSettings.config:5 ExchangeClientSecret", "\nand 19 settings with the default value: --verbose", "note     --token-key-file: is not given, so each worker"}, ""},
+		"online":  {append(at, "--rooms-config", good, "--online", "--mailbox", "User0001@contoso.example"), 0, []string{"\nok       access token: given by " + srv.URL, "\nok       calendar of " + mailbox + ": can be read; it holds 20 items ("}, ""},
+		"verbose": {append(at, "--rooms-config", good, "--verbose"), 0, []string{"\npoll-interval         1m  "}, ""},
+		"delegated": {append(at, "--tenant-id=sim-tenant", "--app-id=sim-app", "--auth=delegated", "--username=user0001@contoso.example", "--password-file", password, "--token-key-file", keyFile, "--online", "--mailbox", mailbox), 0,
+			[]string{"\nnote     --password-file: delegated access fails", "\nok       calendar of"}, ""},
+		"no mailbox": {append(at, "--rooms-config", good, "--online", "--mailbox", "nobody@contoso.example"), 1,
+			[]string{"\nFAILED   calendar of nobody@contoso.example: GetFolder: ErrorNonExistentMailbox", "\nok       access token"}, "the sign-in works, but the calendar of nobody@contoso.example cannot be read"},
+		"wrong path": {[]string{"--ews-url", srv.URL + "/owa/", "--authority-url", srv.URL, "--rooms-config", good, "--online", "--mailbox", mailbox}, 1,
+			[]string{"\nFAILED   calendar of", "is it /EWS/Exchange.asmx? Correct --ews-url"}, "as Exchange could not be asked"},
+		"a mere host": {[]string{"--ews-url", srv.URL, "--authority-url", srv.URL, "--rooms-config", good, "--online", "--mailbox", mailbox}, 0,
+			[]string{"\nnote     --ews-url: the URL has no path, so /EWS/Exchange.asmx was added", exchangesim.EWSPath + "  ", "\nok       calendar"}, ""},
+		"not tried":      {append(at, "--username=user0001@contoso.example", "--password-file", password, "--online"), 0, []string{"\nskipped  sign-in: the password goes with each request to Exchange"}, ""},
+		"wrong password": {append(at, "--username=user0001@contoso.example", "--password-file", keyFile, "--online", "--mailbox", mailbox), 1, []string{"\nFAILED   calendar", "the sign-in is refused (HTTP 401)", "check --username"}, "the sign-in does not work"},
+		"refused":        {append(at, "--rooms-config", wrong, "--online", "--mailbox", mailbox), 1, []string{"\nFAILED   access token: no access token (invalid_client, AADSTS7000215, HTTP 401) (", "\n         the client secret is wrong: a usual"}, "the sign-in does not work"},
+		"a warning":      {append(at, "--rooms-config", good, "--allow-insecure"), 1, []string{"\nwarning  --allow-insecure: permits plain http"}, "roomsync config check: 1 warning\n"},
 		"faults": {[]string{"--rooms-config", broken, "--slots=0", "--online"}, 2, []string{
 			"\nFAULT    " + broken + ":3 ExchangeTenantId: is still the placeholder of the guide", "\nFAULT    --slots \"0\": must be", "has 2 hexadecimal digits", "\nFAULT    --auth: an app signs in with one thing", "\nnote     --ews-url: Microsoft switches EWS off in Exchange Online",
 		}, "4 faults: a worker would not start"},
@@ -171,14 +195,46 @@ func TestConfigCheck_ShowsNoSecret(t *testing.T) {
 	}
 }
 
+// TestChecked_WorstFirst: what there is to say stands in one place, in the order of its weight.
+func TestChecked_WorstFirst(t *testing.T) {
+	c := checked{Inspection: config.Inspection{
+		Findings: []config.Finding{{Level: config.LevelNote, About: "n"}, {Level: config.LevelWarning, About: "w"}},
+		Faults:   config.Faults{{Key: "f"}},
+	}, Online: &daemon.Report{Steps: []daemon.Step{{Name: "a", OK: true}, {Name: "b", Skipped: true}, {Name: "c", Fault: daemon.FaultServer}}}}
+	var words []string
+	for _, r := range c.remarks() {
+		words = append(words, r.word)
+	}
+	if got := strings.Join(words, " "); got != "FAULT FAILED warning skipped note ok" {
+		t.Error(got)
+	}
+}
+
+func TestChecked_CertificateThatExpires(t *testing.T) {
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	for days, want := range map[int]string{400: "", 30: "", 29: "expires on 2026-12-23, in 29 days", 1: "in 1 day:", 0: "within a day"} {
+		var c checked
+		c.expires(now.AddDate(0, 0, days).Add(time.Minute), now)
+		if c.Certificate.DaysLeft != days || (want == "") != (len(c.Findings) == 0) || want != "" && (!strings.Contains(c.Findings[0].Problem, want) || c.verdict() == nil) {
+			t.Errorf("%d days: %+v", days, c)
+		}
+		if text := c.text(false); !strings.Contains(text, "certificate  until "+now.AddDate(0, 0, days).Format(time.DateOnly)+" ("+count(days, "day")+" left)") {
+			t.Errorf("%d days:\n%s", days, text)
+		}
+	}
+}
+
 func TestHanging(t *testing.T) {
-	long := strings.Repeat("word ", 60)
+	long := strings.Repeat("wörd ", 60)
 	for _, line := range strings.Split(strings.TrimSuffix(hanging("note", long), "\n"), "\n")[1:] {
-		if len(line) > 110 || !strings.HasPrefix(line, "         word") {
+		if utf8.RuneCountInString(line) > width || !strings.HasPrefix(line, "         wörd") {
 			t.Errorf("%q", line)
 		}
 	}
-	if got := hanging("FAULT", strings.Repeat("x", 200)); strings.Count(got, "\n") != 1 {
+	if got := hanging("FAULT", strings.Repeat("x", 200)); got != "FAULT    "+strings.Repeat("x", 200)+"\n" {
+		t.Errorf("%q", got)
+	}
+	if got := hanging("", "a"); got != "         a\n" {
 		t.Errorf("%q", got)
 	}
 }

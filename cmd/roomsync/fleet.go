@@ -91,7 +91,7 @@ func connect(ctx context.Context, cmd *cobra.Command, o *config.Ops) (fleet, err
 		URL: o.NATS.URL, CredsFile: o.CredsFile, Name: cmd.CommandPath(), Log: o.Logger(cmd.ErrOrStderr()),
 	})
 	if err != nil {
-		return nil, config.Usage(err)
+		return nil, err
 	}
 	if err := b.CheckOps(ctx); err != nil {
 		b.Close()

@@ -18,6 +18,10 @@ func (t tool) root() *cobra.Command {
 		Use:   "roomsync",
 		Short: "keeps ROOMS and Exchange calendars in step",
 		Long:  "roomsync keeps ROOMS and Exchange calendars in step.\n\n" + config.EnvHelp,
+		Example: `  roomsync config check --rooms-config RoomsAppSettings.config --online
+  roomsync mailboxes list
+  roomsync events tail
+  source <(roomsync completion bash)`,
 	}
 	mailboxes := &cobra.Command{Use: "mailboxes", Short: "which calendars are kept in step"}
 	mailboxes.AddCommand(t.list(), t.importCSV(), t.set(), t.remove(), t.sync())
@@ -25,6 +29,7 @@ func (t tool) root() *cobra.Command {
 	events.AddCommand(t.tail())
 	access := &cobra.Command{Use: "access", Short: "what Exchange lets us do"}
 	access.AddCommand(t.accessCheck())
-	root.AddCommand(mailboxes, events, access, t.setup(), t.config(), version())
+	root.AddCommand(mailboxes, events, access, t.setup(), t.config(), t.version())
+	complete(root)
 	return root
 }

@@ -19,6 +19,7 @@ import (
 	"roomsync/internal/bus"
 	"roomsync/internal/bus/embedded"
 	"roomsync/internal/config"
+	"roomsync/internal/version"
 )
 
 // shop is a NATS server with roomsync's streams, and the command under test in front of it.
@@ -166,7 +167,7 @@ func TestMailboxes_Usage(t *testing.T) {
 	s.url = "localhost"
 	s.want(2, "", "ROOMSYNC_NATS_URL: must be a URL", "mailboxes", "list")
 	s.url = "nats://127.0.0.1:1"
-	s.want(2, "", "cannot reach NATS", "mailboxes", "list")
+	s.want(1, "", "cannot reach NATS", "mailboxes", "list")
 }
 
 func TestMailboxes_BeforeTheDispatcherStarted(t *testing.T) {
@@ -294,11 +295,11 @@ func TestEvents_Tail(t *testing.T) {
 func TestVersion(t *testing.T) {
 	s := &shop{t: t}
 	code, out, _ := s.run("", "version")
-	if code != 0 || !regexp.MustCompile(`^roomsync \S.* go1\.\S+ \S+/\S+\n$`).MatchString(out) {
+	if code != 0 || !regexp.MustCompile(`^roomsync \S.* \(commit \S.*\) go1\.\S+ \S+/\S+\n$`).MatchString(out) {
 		t.Errorf("code %d, %q", code, out)
 	}
 	_, out, _ = s.run("", "version", "--json")
-	var b build
+	var b version.Build
 	if err := json.Unmarshal([]byte(out), &b); err != nil || b.Go == "" || b.Version == "" {
 		t.Errorf("%v: %s", err, out)
 	}

@@ -15,7 +15,6 @@ import (
 	"roomsync/events"
 	"roomsync/internal/config"
 	"roomsync/internal/ops/setup"
-	"roomsync/internal/retirement"
 )
 
 // setupCommand is "roomsync setup powershell".
@@ -36,8 +35,8 @@ func (t tool) setup() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "powershell [TOPIC…] [ADDRESS…]",
 		Short: "print the scripts by which an administrator lets roomsync in",
-		Args:  cobra.ArbitraryArgs,
-		RunE:  c.run,
+		Args:  cobra.ArbitraryArgs, ValidArgsFunction: topicsBegun,
+		RunE: c.run,
 	}
 	cmd.Long = `Print PowerShell scripts that are filled in from the configuration, to be reviewed and run by an administrator.
 
@@ -46,12 +45,14 @@ changes nothing unless it is run with -Apply: first it says what it would do. It
 
 The values come from the flags and variables of a worker; secrets are not needed. Mailboxes are named as arguments, or
 come from a CSV file as for "mailboxes import", or from the list of mailboxes in NATS.`
-	cmd.Example = `  roomsync setup powershell
-  roomsync setup powershell check room7@contoso.com
-  roomsync setup powershell rbac --csv mailboxes.csv --service-principal-id 1f9c… --out rbac.ps1
-  roomsync setup powershell delegate --username svc@contoso.com --impersonation=false --wanted --out delegate.ps1
-  roomsync setup powershell all --wanted --out scripts
-  roomsync setup powershell allow-list --undo`
+	cmd.Example = `  # what there is, and what of it goes with ROOMS' own settings
+  roomsync setup powershell --rooms-config RoomsAppSettings.config
+  roomsync setup powershell check room7@contoso.com --rooms-config RoomsAppSettings.config
+  roomsync setup powershell rbac --rooms-config RoomsAppSettings.config --csv mailboxes.csv --service-principal-id 1f9c… --out rbac.ps1
+  roomsync setup powershell all --rooms-config RoomsAppSettings.config --wanted --out scripts
+  # the same by flags
+  roomsync setup powershell delegate --tenant-id 6e91… --username svc@contoso.com --impersonation=false --wanted --out delegate.ps1
+  roomsync setup powershell allow-list --tenant-id 6e91… --app-id 0774… --undo`
 	c.flags(cmd)
 	config.Attach(cmd, t.env, &c.cfg)
 	parent.AddCommand(cmd)
@@ -113,7 +114,7 @@ func splitArgs(args []string) (topics, addresses []string) {
 
 func (c *setupCommand) fromConfig() {
 	in := &c.input
-	in.Online = retirement.Online(c.cfg.EWSURL)
+	in.Online = c.cfg.Online
 	in.SignIn, in.Impersonation = c.cfg.Auth, c.cfg.Impersonation
 	in.TenantID, in.AppID = c.cfg.TenantID, c.cfg.AppID
 	in.ServiceUser, in.Thumbprint = c.cfg.Username, c.cfg.CertThumbprint

@@ -43,6 +43,26 @@ func TestSetup_ListsTheTopics(t *testing.T) {
 	}
 }
 
+// TestSetup_Online: an authority that is named is one of Entra, wherever EWS is; a server that takes passwords is on premises.
+func TestSetup_Online(t *testing.T) {
+	const elsewhere, authority = "--ews-url=https://ews.b.example", "--authority-url=https://sim.example"
+	for want, args := range map[string][]string{
+		"no: the EWS URL is a server on premises": {elsewhere},
+		"yes": {elsewhere, authority},
+		"no: the EWS URL is a server on premises\n": {elsewhere, authority, "--auth=ntlm", "--username=svc"},
+	} {
+		_, out, _ := psRun(t, "", args...)
+		for line := range strings.Lines(out) {
+			if strings.HasPrefix(line, "allow-list ") && !strings.HasSuffix(strings.TrimSpace(line), strings.TrimSpace(want)) {
+				t.Errorf("%v: %s", args, line)
+			}
+		}
+		if !strings.Contains(out, "\nallow-list ") {
+			t.Errorf("%v: %s", args, out)
+		}
+	}
+}
+
 func TestSetup_PrintsAScript(t *testing.T) {
 	code, out, stderr := psRun(t, "", "rbac", "Room7@B.example", "o'brien@b.example", "--group", "Räume")
 	if code != 0 || stderr != "" {
@@ -138,6 +158,8 @@ func TestSetup_WritesFiles(t *testing.T) {
 func TestSetup_Usage(t *testing.T) {
 	for want, args := range map[string]string{
 		"--username: missing":                           "delegate a@b.example --impersonation=false",
+		"--username: missing: name the service user":    "delegate a@b.example",
+		"--username: missing: name the":                 "delegate --undo a@b.example --impersonation=true",
 		"mailboxes: missing: name them":                 "rbac",
 		`topic "rbca": there is app, rbac`:              "rbca",
 		"name a topic for these mailboxes":              "a@b.example",
@@ -157,7 +179,7 @@ func TestSetup_Usage(t *testing.T) {
 		}
 	}
 	s := &shop{t: t, url: "nats://127.0.0.1:1"}
-	s.want(2, "", "cannot reach NATS", "setup", "powershell", "check", "--wanted")
+	s.want(1, "", "cannot reach NATS", "setup", "powershell", "check", "--wanted")
 	// All that is missing is said at once, and once.
 	code, _, stderr := s.run("", "setup", "powershell", "all")
 	if code != 2 || strings.Count(stderr, "--tenant-id: missing") != 1 || strings.Count(stderr, "--app-id: missing") != 1 || strings.Count(stderr, "mailboxes: missing") != 1 {

@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"sync"
 	"time"
 
@@ -66,7 +67,7 @@ func Connect(ctx context.Context, o Options) (*Bus, error) {
 	b := &Bus{opts: o, log: o.Log}
 	nc, err := nats.Connect(o.URL, b.connectOptions()...)
 	if err != nil {
-		return nil, fmt.Errorf("bus: cannot reach NATS at %s: %w (start nats-server -js there, or give another --nats-url)", redactURL(o.URL), err)
+		return nil, unreachable(o, err)
 	}
 	b.nc = nc
 	if b.js, err = jetstream.New(nc); err != nil {
@@ -80,6 +81,18 @@ func Connect(ctx context.Context, o Options) (*Bus, error) {
 		return nil, fmt.Errorf("bus: NATS at %s has no JetStream for us: %w (start it with -js)", redactURL(o.URL), err)
 	}
 	return b, nil
+}
+
+// unreachable says what to do: a server that refuses us, or a credentials file that cannot be read, is not absent.
+func unreachable(o Options, err error) error {
+	var file *fs.PathError
+	switch {
+	case errors.As(err, &file):
+		return fmt.Errorf("bus: the NATS credentials cannot be read: %w (--nats-creds)", err)
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked):
+		return fmt.Errorf("bus: NATS at %s refuses to let us in: %w (give the user's credentials by --nats-creds)", redactURL(o.URL), err)
+	}
+	return fmt.Errorf("bus: cannot reach NATS at %s: %w (start nats-server -js there, or give another --nats-url)", redactURL(o.URL), err)
 }
 
 func (b *Bus) connectOptions() []nats.Option {

@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"roomsync/internal/plain"
 )
 
 // Exit codes of every binary.
@@ -20,16 +22,23 @@ const (
 )
 
 // EnvHelp explains the environment variables, for the help of commands.
-const EnvHelp = `Every flag --some-name can also be given as the environment variable ROOMSYNC_SOME_NAME; the flag wins. Secrets are
-read from files (--client-secret-file), or from variables that hold them (ROOMSYNC_CLIENT_SECRET), never from flags.
-Exit codes: 0 done, 1 something failed or was found, 2 called or configured wrongly.`
+const EnvHelp = `Every flag under a heading of its own, such as --nats-url, can also be given as an environment variable, ROOMSYNC_NATS_URL;
+the flag wins. Secrets are read from files (--client-secret-file), or from variables that hold them
+(ROOMSYNC_CLIENT_SECRET), never from flags. A variable that looks like one of these and is none is warned of.
+Exit codes: 0 done, 1 something failed or was found, such as NATS that cannot be reached, 2 called or configured wrongly.`
 
 // Attach gives cmd the flags of a configuration. It is filled and checked before the command runs.
 func Attach(cmd *cobra.Command, env Env, to Section) {
 	s := newSettings(cmd.Flags(), env)
 	to.declare(s)
 	explain(cmd, s)
-	cmd.PreRunE = func(*cobra.Command, []string) error { return s.finish(to) }
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		err := s.finish(to)
+		if l, ok := to.(logs); ok { // first, as it may be why something is missing
+			warnStrange(l.sink().Logger(cmd.ErrOrStderr()), env.strange())
+		}
+		return err
+	}
 }
 
 // Main runs cmd as a process, prints its error, and returns the exit code. The command's context ends with the first
@@ -44,10 +53,10 @@ func Main(cmd *cobra.Command) int {
 // Run is Main without the process: it runs cmd with args and returns the exit code.
 func Run(ctx context.Context, cmd *cobra.Command, args []string, stderr io.Writer) int {
 	cmd.SilenceErrors, cmd.SilenceUsage = true, true
-	cmd.CompletionOptions.HiddenDefaultCmd = true
 	cmd.SetArgs(args)
 	cmd.SetErr(stderr)
 	started := false
+	furnish(cmd)
 	prepare(cmd, &started)
 	ran, err := cmd.ExecuteContextC(ctx)
 	if err == nil {
@@ -58,41 +67,8 @@ func Run(ctx context.Context, cmd *cobra.Command, args []string, stderr io.Write
 	if !started || errors.As(err, &usage) {
 		code = ExitUsage
 	}
-	_, _ = fmt.Fprintf(stderr, "%s: %v\n", ran.CommandPath(), err)
+	_, _ = fmt.Fprintf(stderr, "%s: %s\n", ran.CommandPath(), plain.Text(err.Error()))
 	return code
-}
-
-// prepare makes every command of the tree report unknown flags and subcommands in our words, and note that it
-// started: what fails before that is a fault of the call.
-func prepare(cmd *cobra.Command, started *bool) {
-	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return flagError(c.Flags(), err) })
-	if cmd.HasSubCommands() && !cmd.Runnable() {
-		cmd.Args = subcommand
-		cmd.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
-	}
-	if next := cmd.RunE; next != nil {
-		cmd.RunE = func(c *cobra.Command, args []string) error {
-			*started = true
-			return next(c, args)
-		}
-	}
-	for _, sub := range cmd.Commands() {
-		prepare(sub, started)
-	}
-}
-
-// subcommand refuses what is no subcommand of c.
-func subcommand(c *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	var names []string
-	for _, sub := range c.Commands() {
-		if sub.IsAvailableCommand() {
-			names = append(names, sub.Name())
-		}
-	}
-	return fmt.Errorf("unknown command %q: %w", args[0], unknown("there is", args[0], names))
 }
 
 // NoArgs refuses arguments. Somebody who writes "--impersonation false" is told how it is meant.

@@ -34,6 +34,7 @@ func TestRun_ExitCodes(t *testing.T) {
 		{"mailboxes list", nil, ExitOK, ""},
 		{"mailboxes list", errors.New("no NATS"), ExitFinding, "tool mailboxes list: no NATS\n"},
 		{"mailboxes list", fmt.Errorf("x: %w", Usage(errors.New("bad file"))), ExitUsage, "bad file"},
+		{"mailboxes list", errors.New("bus: no NATS: nats: gone"), ExitFinding, "tool mailboxes list: no NATS: gone\n"},
 		{"mailboxes list extra", nil, ExitUsage, "unknown command \"extra\""},
 		{"mailboxes list --jsn", nil, ExitUsage, "unknown flag --jsn"},
 		{"mailboxes import", nil, ExitUsage, "accepts 1 arg"},

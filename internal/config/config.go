@@ -34,6 +34,8 @@ func EnvName(flag string) string {
 // Env is where a configuration comes from besides the command line.
 type Env struct {
 	Getenv     func(name string) string // "" when not set
+	Environ    func() []string          // "NAME=value" of all variables; optional, to find slips in names
+	Exists     func(file string) bool   // optional: without it, every file that is named is taken to be there
 	ReadSecret func(file string) ([]byte, error)
 	// ReadFile reads a file of at most so many bytes that others share with us, and reports whether everybody on the host
 	// can read or change it.
@@ -41,7 +43,16 @@ type Env struct {
 }
 
 // OS is the environment of the process. It reads no secret from a file that everybody on the host can read.
-func OS() Env { return Env{Getenv: os.Getenv, ReadSecret: readSecret, ReadFile: readFile} }
+func OS() Env {
+	return Env{Getenv: os.Getenv, Environ: os.Environ, Exists: exists, ReadSecret: readSecret, ReadFile: readFile}
+}
+
+func (e Env) readSecret(file string) ([]byte, error) {
+	if e.ReadSecret == nil {
+		return nil, errors.New("files cannot be read here")
+	}
+	return e.ReadSecret(file)
+}
 
 func (e Env) readFile(file string, most int64) ([]byte, bool, error) {
 	if e.ReadFile == nil {

@@ -22,6 +22,10 @@ const canary = "canary-4711-secret"
 func world(vars, files map[string]string) Env {
 	return Env{
 		Getenv: func(name string) string { return vars[name] },
+		Exists: func(file string) bool {
+			_, ok := files[file]
+			return ok
+		},
 		ReadSecret: func(file string) ([]byte, error) {
 			if text, ok := files[file]; ok {
 				return []byte(text), nil
@@ -40,6 +44,7 @@ func world(vars, files map[string]string) Env {
 var files = map[string]string{
 	"secret": canary + "\n", "empty": "\n", "two lines": canary + "\nx\n", "bom": "\ufeff" + canary + "\r\n",
 	"key": strings.Repeat("k", 32), "short key": canary, "jwt": "eyJ.x.y\n",
+	"creds": "-----BEGIN NATS USER JWT-----\neyJ.x\n------END NATS USER JWT------\n-----BEGIN USER NKEY SEED-----\nSUX\n------END USER NKEY SEED------\n",
 }
 
 // secretVariables hold secrets themselves.

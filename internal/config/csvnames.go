@@ -22,7 +22,7 @@ var otherNames = map[string][]string{
 func unknownColumn(name string) error {
 	for _, c := range columns {
 		for _, other := range otherNames[c] {
-			if plain(name) == plain(other) {
+			if simplified(name) == simplified(other) {
 				return fmt.Errorf("there is %s; name it %q", listed(columns), c)
 			}
 		}
@@ -30,7 +30,7 @@ func unknownColumn(name string) error {
 	return unknown("there is", name, columns)
 }
 
-// plain is a column's name without what tells its words apart.
-func plain(name string) string {
+// simplified is a column's name without what tells its words apart.
+func simplified(name string) string {
 	return strings.NewReplacer("_", "", "-", "", " ", "", ".", "").Replace(strings.ToLower(name))
 }

@@ -52,7 +52,7 @@ type Exchange struct {
 func (e *Exchange) declare(s *settings) {
 	s.group = groupExchange
 	s.str(new(string), "rooms-config", "file", "", "RoomsAppSettings.config of ROOMS, unchanged; flags and variables come first")
-	s.url(&e.EWSURL, "ews-url", "https://outlook.office365.com/EWS/Exchange.asmx", "Exchange Web Services endpoint")
+	s.ewsURL(&e.EWSURL)
 	s.hosts(&e.hosts)
 	s.auth(&e.Auth)
 	s.boolean(&e.Impersonation, "impersonation", true, "act as the owner of each mailbox, or =false ("+keyImpersonation+")").rooms(keyImpersonation)
@@ -64,13 +64,39 @@ func (e *Exchange) declare(s *settings) {
 	s.thumbprint(&e.CertThumbprint)
 	s.str(&e.CertDir, "cert-dir", "folder", "", "folder with the certificate and its key, as PEM or PFX; without it the Local Computer store of Windows")
 	s.secret(&e.certPassword, "cert-password-file", "", "file with the password of PFX files")
-	s.str(&e.TokenFile, "federated-token-file", "file", "", "file with the token of another issuer (workload identity); AZURE_FEDERATED_TOKEN_FILE does as well")
+	s.file(&e.TokenFile, "federated-token-file", "file with the token of another issuer (workload identity); AZURE_FEDERATED_TOKEN_FILE does as well")
 	s.url(&e.AuthorityURL, "authority-url", "https://login.microsoftonline.com", "Entra, without the tenant")
 	s.secret(&e.tokenKeys, "token-key-file", "", "file with the keys that seal access tokens which workers share, one a line; the first seals, the others only open")
 	e.tokenKeys.lines = true
 	s.group = groupUser
 	s.str(&e.Username, "username", "user", "", "service user ("+keyUser+")").rooms(keyUser)
 	s.secret(&e.password, "password-file", keyPassword, "file with the service user's password ("+keyPassword+")")
+}
+
+// ewsPath is where Exchange has its web services, on premises and Online.
+const ewsPath = "/EWS/Exchange.asmx"
+
+func (s *settings) ewsURL(p *string) {
+	v := s.url(p, "ews-url", "https://outlook.office365.com"+ewsPath, "Exchange Web Services endpoint; a mere host gets the path "+ewsPath)
+	plain := v.parse
+	v.parse = func(t string) error {
+		err := plain(t)
+		if full, added := withEWSPath(t); err == nil && added {
+			*p, v.text = full, full
+			s.note(s.from("ews-url"), "the URL has no path, so "+ewsPath+" was added")
+		}
+		return err
+	}
+}
+
+// withEWSPath adds the path of Exchange Web Services to a URL that has none, as people give a server.
+func withEWSPath(t string) (string, bool) {
+	u, err := url.Parse(t)
+	if err != nil || u.Host == "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
+		return t, false
+	}
+	u.Path = ewsPath
+	return u.String(), true
 }
 
 func (s *settings) auth(p *string) {
@@ -80,7 +106,7 @@ func (s *settings) auth(p *string) {
 		}
 		*p = t
 		return nil
-	})
+	}).words = authModes
 }
 
 // thumbprint takes the thumbprint as people copy it: with spaces or colons, in any case, and with the invisible mark

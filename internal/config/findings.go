@@ -46,7 +46,7 @@ func (e *Exchange) find(s *settings) {
 		s.warn(s.from("ews-url"), fmt.Sprintf("is no host of Exchange Online, yet is sent access tokens for it (--auth %s): give --auth basic or ntlm for a server on premises", e.Auth))
 	}
 	if e.Auth == AuthDelegated {
-		s.warn(s.from("password-file"), "delegated access fails as soon as Entra demands a second factor of the service user or a conditional access policy meets it, "+
+		s.note(s.from("password-file"), "delegated access fails as soon as Entra demands a second factor of the service user or a conditional access policy meets it, "+
 			"and Microsoft advises against it: sign in as an app with a certificate, and limit its mailboxes by RBAC for Applications")
 	}
 	if e.AllowInsecure {

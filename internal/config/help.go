@@ -22,6 +22,11 @@ const (
 // explain makes cmd print its usage with the flags of its configuration in groups, and its own flags before them.
 func explain(cmd *cobra.Command, s *settings) {
 	cmd.Flags().SortFlags = false
+	for _, v := range s.all {
+		if v.kind != "file" && v.kind != "folder" { // which a shell completes by itself
+			_ = cmd.RegisterFlagCompletionFunc(v.name, cobra.FixedCompletions(v.words, cobra.ShellCompDirectiveNoFileComp)) // the flag is there, and new
+		}
+	}
 	cmd.SetUsageFunc(func(cmd *cobra.Command) error {
 		var b strings.Builder
 		fmt.Fprintf(&b, "Usage:\n  %s\n", cmd.UseLine())

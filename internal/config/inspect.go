@@ -31,7 +31,10 @@ func AttachInspection(cmd *cobra.Command, env Env, to Section) func() Inspection
 	explain(cmd, s)
 	return func() Inspection {
 		_ = s.finish(to) // the faults are s.faults
-		i := Inspection{Settings: []Value{}, Findings: append([]Finding{}, s.findings...), Faults: append(Faults{}, s.faults...)}
+		i := Inspection{Settings: []Value{}, Findings: append(env.strange(), s.findings...), Faults: append(Faults{}, s.faults...)}
+		if i.Findings == nil {
+			i.Findings = []Finding{} // JSON: an empty list, not null
+		}
 		for _, v := range s.all {
 			i.Settings = append(i.Settings, v.inForce())
 		}
@@ -52,6 +55,8 @@ func (v *setting) inForce() Value {
 		x.Value = "(missing)"
 	case v.faulty:
 		x.Value = "(faulty)"
+	case v.absent && v.secret == nil:
+		x.Value = "(no such file)"
 	case v.why != "":
 		x.From = v.why
 	}

@@ -78,10 +78,11 @@ func TestInspection_Findings(t *testing.T) {
 	}{
 		"Exchange Online":          {app, []string{"note for good on 2027-04-01", "note is not given, so each worker"}},
 		"keys are shared":          {app + "--token-key-file key", []string{"note for good on 2027-04-01"}},
-		"delegated":                {"--tenant-id t --app-id a --auth delegated --username u@b --password-file secret --token-key-file key", []string{"note for good", "warning delegated access fails as soon as Entra demands a second factor"}},
+		"delegated":                {"--tenant-id t --app-id a --auth delegated --username u@b --password-file secret --token-key-file key", []string{"note for good", "note delegated access fails as soon as Entra demands a second factor"}},
 		"on premises":              {onPremises + "--username u --password-file secret", []string{"note is not given, so workers cannot tell"}},
 		"a token to strangers":     {app + onPremises + "--token-key-file key", []string{"warning is no host of Exchange Online, yet is sent access tokens"}},
-		"a simulated one":          {app + "--token-key-file key --ews-url http://127.0.0.1:1/ --authority-url http://127.0.0.1:1", nil},
+		"a simulated one":          {app + "--token-key-file key --ews-url http://127.0.0.1:1/EWS/ --authority-url http://127.0.0.1:1", nil},
+		"no path":                  {app + "--token-key-file key --ews-url http://127.0.0.1:1 --authority-url http://127.0.0.1:1", []string{"note the URL has no path, so /EWS/Exchange.asmx was added"}},
 		"insecure":                 {app + "--token-key-file key --allow-insecure", []string{"note for good", "warning permits plain http"}},
 		"open file":                {"--rooms-config open --token-key-file key", []string{"note for good", "warning can be read or changed by everybody on this host"}},
 		"open, no secret from it":  {"--rooms-config open --token-key-file key --client-secret-file secret", []string{"note for good"}},

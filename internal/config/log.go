@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"roomsync/internal/plain"
 )
 
 // Log says what is logged and how.
@@ -31,10 +33,11 @@ func init() {
 	zerolog.TimestampFunc = func() time.Time { return time.Now().UTC() }
 }
 
-// Logger returns a logger that writes to w, with times in UTC. What looks like a credential is blotted out on the way.
+// Logger returns a logger that writes to w, with times in UTC. What looks like a credential is blotted out on the way,
+// and the names of our packages are left out (package plain).
 func (l *Log) Logger(w io.Writer) zerolog.Logger {
 	if l.Format == "console" {
-		w = zerolog.ConsoleWriter{Out: w, TimeFormat: "15:04:05.000", TimeLocation: time.UTC, NoColor: !isTerminal(w)}
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: "2006-01-02 15:04:05.000", TimeLocation: time.UTC, NoColor: !isTerminal(w)}
 	}
 	level, err := zerolog.ParseLevel(l.Level)
 	if err != nil {
@@ -53,7 +56,7 @@ func isTerminal(w io.Writer) bool {
 }
 
 // redactor is the second net below the type [tokens.Secret]: it blots out what looks like a credential in a line of
-// JSON, wherever it came from. It works at the sink because call sites get forgotten.
+// JSON, wherever it came from. It works at the sink because call sites get forgotten. So it does with package names.
 type redactor struct{ w io.Writer }
 
 // Keys that credentials stand under, in JSON, in forms (inside a JSON string or not) and in headers.
@@ -94,6 +97,7 @@ func (r redactor) Write(line []byte) (int, error) {
 }
 
 func redact(line []byte) []byte {
+	line = plain.Line(line)
 	if !suspicious(line) {
 		return line
 	}

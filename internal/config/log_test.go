@@ -87,3 +87,21 @@ func BenchmarkRedact(b *testing.B) {
 		redact(line)
 	}
 }
+
+func TestLogger_LeavesPackageNamesOut(t *testing.T) {
+	for _, format := range []string{"json", "console"} {
+		var out bytes.Buffer
+		log := (&Log{Level: "info", Format: format}).Logger(&out)
+		log.Warn().Err(errors.Join(errors.New("bus: one"), errors.New("worker: tokens: two"))).Strs("faults", []string{"ews: three", "setup: four"}).Str("key", "bus").Msg("signin: five")
+		for _, prefix := range []string{"bus: ", "worker: ", "tokens: ", "ews: ", "setup: ", "signin: "} {
+			if strings.Contains(out.String(), prefix) {
+				t.Errorf("%s: %s", format, out.String())
+			}
+		}
+		for _, word := range []string{"one", "two", "three", "four", "five", "bus"} {
+			if !strings.Contains(out.String(), word) {
+				t.Errorf("%s lacks %q: %s", format, word, out.String())
+			}
+		}
+	}
+}

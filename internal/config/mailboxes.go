@@ -48,7 +48,8 @@ func SetMailboxField(m *events.Mailbox, column, text string) (err error) {
 	case colMode:
 		m.Mode, err = oneOf(text, modes)
 	case colURL:
-		m.URL, err = text, checkMailboxURL(text)
+		m.URL, _ = withEWSPath(text)
+		err = checkMailboxURL(text)
 	case colFolder:
 		m.Folder = text
 	case colEnabled:
@@ -82,6 +83,9 @@ func ParseAddress(text string) (string, error) {
 	return strings.ToLower(text), nil
 }
 
+// Modes are the sync modes, by ROOMS' names.
+func Modes() []string { return slices.Clone(modes) }
+
 func oneOf(text string, choices []string) (string, error) {
 	if text == "" {
 		return "", errors.New("missing: must be " + listed(choices))
@@ -96,7 +100,7 @@ func checkMailboxURL(text string) error {
 	if text == "" {
 		return nil
 	}
-	if err := checkURL(text); err != nil {
+	if err := checkURL(text, "https://mail.contoso.com"+ewsPath); err != nil {
 		return err
 	}
 	if insecure(text) {

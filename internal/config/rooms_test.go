@@ -167,7 +167,7 @@ func TestLoad_RoomsConfig(t *testing.T) {
 	}
 	for name, tt := range tests {
 		var w Worker
-		err := Load(args("--rooms-config rooms --token-key-file key --ews-url http://127.0.0.1/ --authority-url http://127.0.0.1"), world(nil, with(files, "rooms", tt.file)), &w)
+		err := Load(args("--rooms-config rooms --token-key-file key --ews-url http://127.0.0.1/EWS/Exchange.asmx --authority-url http://127.0.0.1"), world(nil, with(files, "rooms", tt.file)), &w)
 		var faults Faults
 		if errors.As(err, &faults); (err == nil) != (len(tt.faults) == 0) {
 			t.Errorf("%s: %v", name, err)

@@ -25,7 +25,7 @@ type secret struct {
 // secret adds the flag that names a secret's file. Key is the one of RoomsAppSettings.config, "" for none.
 func (s *settings) secret(p *secret, name, key, usage string) {
 	*p = secret{name: name, variable: EnvName(strings.TrimSuffix(name, "-file")), key: key, env: s.env}
-	s.str(&p.file, name, "file", "", usage).secret = p
+	s.file(&p.file, name, usage).secret = p
 }
 
 // resolve decides where the secret comes from: the flag, the variable that holds it, the variable that names its file,
@@ -34,7 +34,10 @@ func (x *secret) resolve(s *settings, v *setting, rooms map[string]roomsValue) {
 	set := s.env.Getenv(x.variable) != ""
 	switch {
 	case x.file != "" && v.origin == flagName(x.name), x.file != "" && !set:
-		x.from = v.origin + " " + x.file
+		x.from = v.origin
+		if !v.absent {
+			x.from += " " + x.file
+		}
 		if set {
 			s.note(x.variable, "is not used: "+v.origin+" comes first")
 		}
@@ -64,14 +67,14 @@ func (x *secret) given() bool { return x.from != "" }
 func (x *secret) text() (string, error) {
 	switch {
 	case x.file != "":
-		if x.env.ReadSecret == nil {
-			return "", errors.New("files cannot be read here")
+		data, err := x.env.readSecret(x.file)
+		if noSuchFile(err) {
+			return "", notAFile(x.from, x.file, x.variable)
 		}
-		data, err := x.env.ReadSecret(x.file)
-		if err != nil {
-			return "", err
+		if err == nil {
+			data, err = Text(data)
 		}
-		return strings.TrimRight(strings.TrimPrefix(string(data), "\ufeff"), "\r\n"), nil
+		return strings.TrimRight(string(data), "\r\n"), err
 	case !x.value.IsZero():
 		return x.value.Reveal(), nil
 	case x.from != "":
@@ -88,7 +91,9 @@ func (x *secret) read() (tokens.Secret, error) {
 		return tokens.Secret{}, err
 	case text == "":
 		return tokens.Secret{}, errors.New("there is no secret in it")
-	case strings.ContainsRune(text, 0), !x.lines && strings.ContainsAny(text, "\r\n"):
+	case strings.ContainsRune(text, 0):
+		return tokens.Secret{}, errors.New("it holds a zero byte, as UTF-16 without a mark does: save it in UTF-8")
+	case !x.lines && strings.ContainsAny(text, "\r\n"):
 		return tokens.Secret{}, errors.New("it has more than one line: it must hold the secret and nothing else")
 	}
 	return tokens.NewSecret(text), nil

@@ -86,7 +86,7 @@ type NATS struct {
 func (n *NATS) declare(s *settings) {
 	s.group = groupNATS
 	s.str(&n.URL, "nats-url", "url", "nats://127.0.0.1:4222", "NATS server, or several separated by commas").hidden = true
-	s.str(&n.CredsFile, "nats-creds", "file", "", "NATS credentials file (JWT and nkey)")
+	s.file(&n.CredsFile, "nats-creds", "NATS credentials file (JWT and nkey)")
 	s.choice(&n.mailboxToken, "mailbox-token", "address", []string{"address", "hmac"},
 		"how subjects name mailboxes: by address, or by a keyed hash")
 	s.secret(&n.tokenKey, "mailbox-token-key-file", "", "file with the key of --mailbox-token hmac")
@@ -106,6 +106,7 @@ func (n *NATS) check(s *settings) {
 			s.fault("nats-url", "must hold no user, password or token: use --nats-creds")
 		}
 	}
+	n.checkCreds(s)
 	if n.mailboxToken != "hmac" {
 		return
 	}

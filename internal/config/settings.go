@@ -36,8 +36,11 @@ type setting struct {
 	why    string // for a value that was neither given nor is the default
 	origin string // where the text comes from: "--name", "ROOMSYNC_NAME", "FILE:LINE KEY"; "" for the default
 	hidden bool   // the value stays out of faults
+	file   bool   // the value names a file that holds a secret, if it names one
+	absent bool   // there is no such file: the value may be the secret itself, and is shown nowhere
 	faulty bool
-	secret *secret // when the flag names the file of one
+	words  []string // the values that there are, when they can be listed
+	secret *secret  // when the flag names the file of one
 	parse  func(string) error
 }
 
@@ -87,6 +90,7 @@ func (s *settings) finish(to Section) error {
 		} else {
 			s.take(v, v.origin, v.text, "")
 		}
+		s.conceal(v)
 		if v.secret != nil {
 			v.secret.resolve(s, v, rooms)
 		}
@@ -131,7 +135,7 @@ func (s *settings) fault(name, problem string) {
 	v.faulty = true
 	if v.origin != "" {
 		key = v.origin
-		if !v.hidden {
+		if !v.hidden && !v.absent {
 			key += fmt.Sprintf(" %q", v.text)
 		}
 	}
@@ -189,7 +193,7 @@ func (s *settings) str(p *string, name, kind, standard, usage string) *setting {
 
 func (s *settings) boolean(p *bool, name string, standard bool, usage string) *setting {
 	*p = standard
-	return s.add(name, "bool", strconv.FormatBool(standard), usage, func(t string) error {
+	v := s.add(name, "bool", strconv.FormatBool(standard), usage, func(t string) error {
 		b, err := strconv.ParseBool(strings.ToLower(t))
 		if err != nil {
 			return fmt.Errorf("must be true or false")
@@ -197,6 +201,8 @@ func (s *settings) boolean(p *bool, name string, standard bool, usage string) *s
 		*p = b
 		return nil
 	})
+	v.words = []string{"true", "false"}
+	return v
 }
 
 func (s *settings) number(p *int, name string, standard, low, high int, usage string) {
@@ -248,7 +254,7 @@ func (s *settings) choice(p *string, name, standard string, choices []string, us
 			}
 		}
 		return unknown("must be", t, choices)
-	})
+	}).words = choices
 }
 
 // listen is a host:port to serve on, or "" or "off" for nothing.
@@ -269,22 +275,24 @@ func (s *settings) listen(p *string, name, standard, usage string) {
 }
 
 // url is an http or https URL. One with a user in it is refused, and none is shown in a fault: it may hold a password.
-func (s *settings) url(p *string, name, standard, usage string) {
+func (s *settings) url(p *string, name, standard, usage string) *setting {
 	*p = standard
-	s.add(name, "url", standard, usage, func(t string) error {
-		if err := checkURL(t); err != nil {
+	v := s.add(name, "url", standard, usage, func(t string) error {
+		if err := checkURL(t, standard); err != nil {
 			return err
 		}
 		*p = t
 		return nil
-	}).hidden = true
+	})
+	v.hidden = true
+	return v
 }
 
-func checkURL(t string) error {
+func checkURL(t, like string) error {
 	u, err := url.Parse(t)
 	switch {
 	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
-		return fmt.Errorf("must be a URL such as https://host/path")
+		return fmt.Errorf("must be a URL such as %s", like)
 	case u.User != nil:
 		return fmt.Errorf("must hold no user or password")
 	}

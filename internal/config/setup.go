@@ -5,6 +5,8 @@ package config
 type Setup struct {
 	Ops
 	Exchange
+	// Online says that the mailboxes are in Exchange Online: by the host of EWS, or because an authority is named to sign in at.
+	Online bool
 }
 
 func (u *Setup) declare(s *settings) {
@@ -20,4 +22,6 @@ func (u *Setup) check(s *settings) {
 		u.guess(s)
 		s.faults = faults // whatever is missing to sign in with
 	}
+	passwords := u.Auth == AuthBasic || u.Auth == AuthNTLM // of a server on premises
+	u.Online = u.Exchange.online() || s.given("authority-url") && !passwords
 }

@@ -1,9 +1,8 @@
 package config
 
 import (
-	"errors"
+	"bytes"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"regexp"
 	"runtime"
@@ -81,6 +80,7 @@ func (e *Exchange) azure(s *settings) {
 	for _, a := range azure {
 		if v, text := s.named(a.flag), s.env.Getenv(a.variable); v.origin == "" && text != "" {
 			s.take(v, a.variable, text, "")
+			s.conceal(v)
 		}
 	}
 }
@@ -233,11 +233,14 @@ func (e *Exchange) checkTokenFile(s *settings) {
 	}
 	data, _, err := s.env.readFile(e.TokenFile, maxToken)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		s.fault("federated-token-file", "does not exist: look at what is to write it, such as a projected service account token with the audience api://AzureADTokenExchange")
+	case noSuchFile(err):
+		s.fault("federated-token-file", notAFile(s.from("federated-token-file"), e.TokenFile, "").Error()+
+			"; if not, look at what is to write it, such as a projected service account token with the audience api://AzureADTokenExchange")
 	case err != nil:
 		s.fault("federated-token-file", err.Error())
-	case len(strings.TrimSpace(string(data))) == 0:
+	case bytes.ContainsRune(data, 0):
+		s.fault("federated-token-file", "holds a zero byte, as UTF-16 does: write it in UTF-8")
+	case len(bytes.TrimSpace(data)) == 0:
 		s.fault("federated-token-file", "there is no token in it")
 	}
 }

@@ -96,7 +96,7 @@ func TestSignIn_FromKeys(t *testing.T) {
 		"the only certificate of a folder":        {[]string{tenant, appID}, "--auth certificate --cert-dir certs", AuthCertificate, true, nil},
 		"another way than there are keys for":     {[]string{tenant, appID, appSecret}, "--auth delegated", AuthDelegated, false, []string{"--username or ExchangeServiceUser: missing", "--password-file or ExchangeServicePassword: missing"}},
 		"federated, without a token":              {[]string{tenant, appID}, "--auth federated", AuthFederated, true, []string{"--federated-token-file: missing"}},
-		"federated, with a token that is nowhere": {[]string{tenant, appID}, "--federated-token-file nowhere", AuthFederated, true, []string{`--federated-token-file "nowhere": does not exist: look at what is to write it`}},
+		"federated, with a token that is nowhere": {[]string{tenant, appID}, "--federated-token-file nowhere", AuthFederated, true, []string{"--federated-token-file: the file given in --federated-token-file does not exist (7 characters; is it the secret itself? That must stand in a file); if not, look at what is to write it"}},
 		"federated, with an empty token":          {[]string{tenant, appID}, "--federated-token-file empty", AuthFederated, true, []string{`--federated-token-file "empty": there is no token in it`}},
 	}
 	for name, tt := range tests {
@@ -135,9 +135,9 @@ func TestSignIn_FromFlags(t *testing.T) {
 		{"--auth basic --username a:b", nil, AuthBasic, []string{`--username "a:b": must not hold a colon`, "--password-file: missing", "--ews-url: Exchange Online takes no passwords"}},
 		{"--tenant-id common --app-id a --client-secret-file secret", nil, AuthSecret, []string{`--tenant-id "common": stands for many`}},
 		{"--tenant-id a/b --app-id b?c --client-secret-file secret", nil, AuthSecret, []string{`--tenant-id "a/b": must be an id`, `--app-id "b?c": must be an id`}},
-		{"--tenant-id t --app-id a --client-secret-file nowhere", nil, AuthSecret, []string{`--client-secret-file "nowhere": open nowhere: file does not exist`}},
+		{"--tenant-id t --app-id a --client-secret-file nowhere", nil, AuthSecret, []string{"--client-secret-file: the file given in --client-secret-file does not exist (7 characters; is it the secret itself? That must stand in a file, or in ROOMSYNC_CLIENT_SECRET)"}},
 		{"--tenant-id t --app-id a --client-secret-file empty", nil, AuthSecret, []string{`--client-secret-file "empty": there is no secret in it`}},
-		{"--tenant-id t --app-id a --cert-thumbprint " + print40 + " --cert-dir d --cert-password-file nowhere", nil, AuthCertificate, []string{`--cert-password-file "nowhere": open`}},
+		{"--tenant-id t --app-id a --cert-thumbprint " + print40 + " --cert-dir d --cert-password-file nowhere", nil, AuthCertificate, []string{"--cert-password-file: the file given in --cert-password-file does not exist (7 characters"}},
 		{app + "--token-key-file secret", nil, AuthSecret, []string{`--token-key-file "secret": the key in line 1 is too short`}},
 		{app + "--impersonation=false", nil, AuthSecret, []string{`--impersonation "false": an app signs in as nobody, so it must act as each mailbox's owner: say true; or remove --client-secret-file`}},
 		{"--auth delegated --username u@b --password-file secret --authority-url http://sim:8445", nil, AuthDelegated, []string{"--tenant-id: missing", "--app-id: missing", "--authority-url: must be https"}},

@@ -44,11 +44,9 @@ func Name() string {
 	return host + "-" + rand.Text()[:6]
 }
 
-// Connect reaches NATS as configured. That it cannot be reached is the caller's fault as a wrong flag is: nothing has
-// been done.
+// Connect reaches NATS as configured.
 func Connect(ctx context.Context, c config.NATS, name string, log zerolog.Logger, in nats.InProcessConnProvider) (*bus.Bus, error) {
-	b, err := bus.Connect(ctx, bus.Options{URL: c.URL, CredsFile: c.CredsFile, Name: name, Log: log, InProcess: in})
-	return b, config.Usage(err)
+	return bus.Connect(ctx, bus.Options{URL: c.URL, CredsFile: c.CredsFile, Name: name, Log: log, InProcess: in})
 }
 
 // patience is how long a worker waits for the streams, which a dispatcher creates when it starts.

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"roomsync/internal/plain"
 )
 
 // Health answers the questions of an orchestrator: GET /healthz, is the process alive (always 200), and GET /readyz,
@@ -18,7 +20,7 @@ func Health(ready func() error) http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if err := ready(); err != nil {
-			answer(w, http.StatusServiceUnavailable, err.Error())
+			answer(w, http.StatusServiceUnavailable, plain.Text(err.Error()))
 			return
 		}
 		answer(w, http.StatusOK, "ok")

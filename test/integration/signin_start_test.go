@@ -93,7 +93,7 @@ var faultyStarts = map[string]faulty{
 	},
 	"token file missing": {
 		prepare: func(o *org) []string { return app("--federated-token-file=" + o.file("nowhere")) },
-		says:    []string{"--federated-token-file", "nowhere", "does not exist: look at what is to write it"},
+		says:    []string{"--federated-token-file", "is it the secret itself? That must stand in a file); if not, look at what is to write it"},
 	},
 	"token expired": {
 		prepare: func(o *org) []string {
@@ -111,7 +111,7 @@ var faultyStarts = map[string]faulty{
 	},
 	"secret file missing": {
 		prepare: func(o *org) []string { return app("--client-secret-file=" + o.file("nowhere")) },
-		says:    []string{"--client-secret-file", "nowhere"},
+		says:    []string{"the file given in --client-secret-file does not exist", "ROOMSYNC_CLIENT_SECRET"},
 	},
 	"secret for everybody": {
 		prepare: func(o *org) []string {

@@ -135,11 +135,10 @@ func TestRun_ManyAtOnce(t *testing.T) {
 // TestRun_SignInRefused: one try, said once, and nothing more is asked.
 func TestRun_SignInRefused(t *testing.T) {
 	for name, f := range map[string]calsync.Fault{
-		"no token":          {Kind: calsync.FaultToken, Code: "invalid_client", Status: 401},
-		"token refused":     {Kind: calsync.FaultHTTP, Status: 401, Diagnostics: "2000003"},
-		"password refused":  {Kind: calsync.FaultHTTP, Status: 401},
-		"user locked":       {Kind: calsync.FaultHTTP, Status: 456},
-		"a page to sign in": {Kind: calsync.FaultHTML, Status: 200},
+		"no token":         {Kind: calsync.FaultToken, Code: "invalid_client", Status: 401},
+		"token refused":    {Kind: calsync.FaultHTTP, Status: 401, Diagnostics: "2000003"},
+		"password refused": {Kind: calsync.FaultHTTP, Status: 401},
+		"user locked":      {Kind: calsync.FaultHTTP, Status: 456},
 	} {
 		x := &exchange{script: func(string, int) (calsync.Rights, error) { return fault(f) }}
 		r, _ := bubble(t, x, Options{}, boxes(100))

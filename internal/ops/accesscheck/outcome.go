@@ -8,6 +8,7 @@ import (
 	"roomsync/events"
 	"roomsync/internal/calsync"
 	"roomsync/internal/jobs"
+	"roomsync/internal/plain"
 )
 
 func fact(f *calsync.Fault, delegate bool) jobs.Fact {
@@ -57,20 +58,37 @@ func (c *check) denied(i int, f *calsync.Fault, v jobs.Verdict) {
 func (c *check) failed(i int, as Access, f *calsync.Fault, v jobs.Verdict) {
 	r := c.results[i]
 	r.Access, r.Finding, r.Code, r.Evidence = as, true, v.Code, evidence(f)
+	r.Reason, r.Hint = v.Reason, c.advice(i, f, v)
 	c.settle(i, r)
 }
 
-// stop notes, once for a server and once for the sign-in, why further mailboxes are not asked for.
-func (c *check) stop(server, problem string, f *calsync.Fault, v jobs.Verdict) {
+// advice is what to do about a mailbox; of a sign-in that fails by itself, what that says.
+func (c *check) advice(i int, f *calsync.Fault, v jobs.Verdict) string {
+	if f.Kind == calsync.FaultToken && f.Err != nil {
+		return plain.Text(f.Err.Error())
+	}
+	return Advice(f, v, c.Identity, c.results[i].Address, c.boxes[i].URL != "")
+}
+
+// everyone stands for every mailbox, in place of one's number.
+const everyone = -1
+
+// stop notes, once for a server and once for the sign-in, why further mailboxes are not asked for: those on the server of
+// mailbox i, or all of them.
+func (c *check) stop(i int, problem string, f *calsync.Fault, v jobs.Verdict) {
+	server, own := "", false
+	if i != everyone {
+		server, own = c.server(i), c.boxes[i].URL != ""
+	}
 	if slices.ContainsFunc(c.stops, func(s Stop) bool { return s.Server == server }) {
 		return
 	}
 	s := Stop{Server: server, Problem: problem, Reason: v.Reason, Code: v.Code, Evidence: evidence(f)}
 	if f.Err != nil { // never holds what the server wrote
-		s.Problem += ": " + f.Err.Error()
+		s.Problem += ": " + plain.Text(f.Err.Error())
 	}
-	if v.Reason != "" && f.Kind != calsync.FaultToken { // which brings a hint of its own
-		s.Hint = jobs.Advice(v.Reason, c.Identity, "")
+	if f.Kind != calsync.FaultToken { // which brings a hint of its own
+		s.Hint = Advice(f, v, c.Identity, "", own)
 	}
 	c.stops = append(c.stops, s)
 }

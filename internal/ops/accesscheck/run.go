@@ -6,8 +6,10 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
+	"roomsync/events"
 	"roomsync/internal/calsync"
 	"roomsync/internal/jobs"
 )
@@ -65,6 +67,8 @@ func newCheck(o Options, boxes []Mailbox) *check {
 			c.servers[b.URL] = &server{}
 		}
 	}
+	// What most of them share is proved first: another server's refusal then says nothing about it.
+	slices.SortStableFunc(c.ready, func(a, b int) int { return cmp.Compare(min(len(boxes[a].URL), 1), min(len(boxes[b].URL), 1)) })
 	return c
 }
 
@@ -176,13 +180,11 @@ func (c *check) refused(i int, s *server, f *calsync.Fault) {
 		c.worked(s)
 		c.denied(i, f, v)
 	case jobs.Credentials:
-		c.finished = true
-		c.stop("", "the sign-in is refused", f, v)
-		c.settle(i, c.results[i])
+		c.credentials(i, s, f, v)
 	case jobs.Config:
 		if v.Scope == jobs.ScopeServer {
 			c.down(s)
-			c.stop(c.server(i), "Exchange is not where the configuration says, or its certificate is not trusted", f, v)
+			c.stop(i, "Exchange is not where the configuration says, or its certificate is not trusted", f, v)
 		}
 		c.failed(i, Failed, f, v)
 	case jobs.Throttled:
@@ -193,6 +195,41 @@ func (c *check) refused(i int, s *server, f *calsync.Fault) {
 		c.worked(s)
 		c.failed(i, Failed, f, v)
 	}
+}
+
+// credentials ends the check when what all mailboxes share is refused. What one server refuses, or a page in front of it,
+// concerns the mailboxes on it, each of which has a result of its own.
+func (c *check) credentials(i int, s *server, f *calsync.Fault, v jobs.Verdict) {
+	const page = "web pages come instead of answers"
+	switch {
+	case f.Kind == calsync.FaultHTML && !c.proven && c.boxes[i].URL == "": // the configured address is wrong
+		c.down(s)
+		c.stop(i, page, f, v)
+	case f.Kind == calsync.FaultHTML:
+		c.strike(i, s, page, f, v)
+	case c.shared(i, f, v):
+		c.finished = true
+		c.stop(everyone, "the sign-in is refused", f, v)
+		c.settle(i, c.results[i])
+		return
+	default: // more tries may lock the account
+		c.down(s)
+		c.stop(i, "this server refuses the sign-in", f, v)
+	}
+	c.failed(i, Failed, f, v)
+}
+
+// shared reports whether a refused sign-in is the one of all mailboxes. One that a mailbox's own server refuses is its
+// alone where another server has taken it, and where a token was refused, which was issued for another server.
+func (c *check) shared(i int, f *calsync.Fault, v jobs.Verdict) bool {
+	onPremises := c.Identity.SignIn == jobs.SignInOnPremises
+	switch {
+	case v.Reason == events.RefusedUserLocked, v.Reason == events.RefusedPasswordExpired, c.boxes[i].URL == "":
+		return true
+	case f.Kind == calsync.FaultToken:
+		return !onPremises || !c.proven
+	}
+	return onPremises && !c.proven
 }
 
 // throttled leaves alone what Exchange wants to be left alone.
@@ -217,10 +254,7 @@ func (c *check) throttled(i int, s *server, f *calsync.Fault, v jobs.Verdict) {
 // again tries a few times more. A server that gives nobody an answer is given up.
 func (c *check) again(i int, s *server, f *calsync.Fault, v jobs.Verdict) {
 	if v.Scope == jobs.ScopeServer || v.Scope == jobs.ScopeCredential {
-		if s.failures++; !s.down && (s.failures >= maxFailures || !c.proven && s.failures >= maxTries) {
-			c.down(s)
-			c.stop(c.server(i), "Exchange or Entra cannot be reached, or answers with errors of its own", f, v)
-		}
+		c.strike(i, s, "Exchange or Entra cannot be reached, or answers with errors of its own", f, v)
 	}
 	until := time.Now().Add(jobs.Wait(v, fact(f, c.Identity.Delegate), c.tries[i], source))
 	if s.down || c.tries[i] >= maxTries || until.After(c.began[i].Add(c.Patience)) {
@@ -229,6 +263,14 @@ func (c *check) again(i int, s *server, f *calsync.Fault, v jobs.Verdict) {
 	}
 	heap.Push(&c.waiting, due{until, i})
 	c.tell()
+}
+
+// strike counts a failure that is not the mailbox's, and gives a server up that has too many in a row.
+func (c *check) strike(i int, s *server, problem string, f *calsync.Fault, v jobs.Verdict) {
+	if s.failures++; !s.down && (s.failures >= maxFailures || !c.proven && s.failures >= maxTries) {
+		c.down(s)
+		c.stop(i, problem, f, v)
+	}
 }
 
 // down gives a server up: its mailboxes are not waited for any more.

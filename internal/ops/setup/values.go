@@ -61,15 +61,16 @@ func (in Input) values(t Topic, name string, variables []string) (string, error)
 		case "Impersonation":
 			fmt.Fprintf(&b, "$Impersonation = $%t\n", in.Impersonation && in.SignIn != "delegated")
 		default:
-			err = in.value(&b, v, name == App)
+			err = in.value(&b, v, name)
 		}
 		errs = append(errs, err)
 	}
 	return b.String(), errors.Join(errs...)
 }
 
-// value writes one assignment. An app that is yet to be registered has no id.
-func (in Input) value(b *strings.Builder, variable string, registering bool) error {
+// value writes one assignment. An app that is yet to be registered has no id, and what is done for a service user needs one
+// however the fleet signs in.
+func (in Input) value(b *strings.Builder, variable, script string) error {
 	v := values[variable]
 	text := v.text(in)
 	fmt.Fprintf(b, "$%s = %s%s\n", variable, literal(text), readable(text))
@@ -78,7 +79,9 @@ func (in Input) value(b *strings.Builder, variable string, registering bool) err
 		if err := v.check(text); err != nil {
 			return fmt.Errorf("--%s %q: %w", v.flag, text, err)
 		}
-	case variable == "AppId" && registering, v.optional != nil && v.optional(in):
+	case variable == "ServiceUser" && (strings.HasPrefix(script, Delegate) || strings.HasPrefix(script, OnPremises)):
+		return errors.New("--username: missing: name the service user that this is for, such as svc@contoso.com")
+	case variable == "AppId" && script == App, v.optional != nil && v.optional(in):
 	default:
 		return fmt.Errorf("--%s: missing: the script needs it", v.flag)
 	}
