@@ -253,3 +253,35 @@ var cursor = strings.Repeat("H4sIAAAA", 54)
 type nopCloser struct{ *bytes.Reader }
 
 func (nopCloser) Close() error { return nil }
+
+// BenchmarkWrite is the making of a request that writes a meeting of three attendees in a series.
+func BenchmarkWrite(b *testing.B) {
+	d := meetingDraft()
+	d.ItemID, d.ChangeKey, d.Parts = cursor[:152], cursor[:40], allParts
+	for name, write := range map[string]func(*request){
+		"create": func(r *request) { r.createItem("", &d) },
+		"update": func(r *request) { r.updateItem(&d) },
+		"delete": func(r *request) { r.deleteItem(&calsync.Deletion{ItemID: d.ItemID, ChangeKey: d.ChangeKey}) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			n := 0
+			for b.Loop() {
+				r := request{schema: "Exchange2016", address: mailbox.Address, impersonate: true}
+				n = len(r.envelope(write))
+			}
+			b.ReportMetric(float64(n), "bytes/request")
+		})
+	}
+}
+
+// BenchmarkOwnProperties is what our own properties add to reading items in full: GetItem of 50, all of bookings.
+func BenchmarkOwnProperties(b *testing.B) {
+	doc := bytes.ReplaceAll(getItemAnswer(50), []byte("<t:Culture>"), []byte(ownAnswer+"<t:Culture>"))
+	x := new(exchange)
+	benchDecode(b, doc, 50, func() (int, error) { l, err := scanItems(x, doc); return len(l), err })
+}
+
+// ownAnswer are our properties as a server sends them.
+const ownAnswer = `<t:ExtendedProperty>` + bookingIDPath + `<t:Value>4a7c1d2e-0b7f-4c55-9a55-1e0c8d1f3b11</t:Value></t:ExtendedProperty>` +
+	`<t:ExtendedProperty>` + revisionPath + `<t:Value>17</t:Value></t:ExtendedProperty>`

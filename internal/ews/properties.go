@@ -50,9 +50,7 @@ func (r *reader) extended(a *calsync.Appointment) {
 	for d := r.Depth(); r.Child(d); {
 		switch {
 		case r.Is(soap.NSTypes, "ExtendedFieldURI"):
-			if bytes.EqualFold(r.Attr("PropertySetId"), []byte(PropertySet)) {
-				name = string(r.Attr("PropertyName"))
-			}
+			name = r.ownName()
 		case !r.Is(soap.NSTypes, "Value"):
 		case name == bookingIDName:
 			a.BookingID = r.String()
@@ -60,6 +58,20 @@ func (r *reader) extended(a *calsync.Appointment) {
 			a.Revision, _ = strconv.ParseInt(r.String(), 10, 64)
 		}
 	}
+}
+
+// ownName is which of our properties the current ExtendedFieldURI names, "" for another. A GUID has no case.
+func (r *reader) ownName() string {
+	if !bytes.EqualFold(r.Attr("PropertySetId"), []byte(PropertySet)) {
+		return ""
+	}
+	switch string(r.Attr("PropertyName")) {
+	case bookingIDName:
+		return bookingIDName
+	case revisionName:
+		return revisionName
+	}
+	return ""
 }
 
 // refuse notes why the request cannot be written. It is then never sent.

@@ -328,7 +328,7 @@ func (r *request) target() string {
 	if r.call.Acting != "" {
 		return r.call.Acting
 	}
-	for _, name := range []string{"FolderId", "ItemId", "OccurrenceItemId", "RecurringMasterItemId"} {
+	for _, name := range []string{"FolderId", "ItemId", "OccurrenceItemId", "RecurringMasterItemId", "ReferenceItemId"} {
 		if e := r.body.find(name); e != nil {
 			if owner, err := r.h.company.OwnerOf(idOf(e)); err == nil {
 				return owner.Address

@@ -206,7 +206,7 @@ func (r *request) scripted(position int, id string) *hook.ItemFault {
 	return nil
 }
 
-// idOf is the id in a batch element: its own, or that of the item it changes.
+// idOf is the id in a batch element: its own, or that of the item it changes or answers.
 func idOf(e *element) string {
 	for _, a := range e.attrs {
 		if a.name == "Id" || a.name == "RecurringMasterId" || a.name == "OccurrenceId" {
@@ -215,6 +215,9 @@ func idOf(e *element) string {
 	}
 	if e.name == "ItemChange" && len(e.kids) > 0 {
 		return idOf(e.kids[0])
+	}
+	if ref := e.kid("ReferenceItemId"); ref != nil {
+		return idOf(ref)
 	}
 	return ""
 }

@@ -60,7 +60,8 @@ IsLessThan t (FieldURI|IndexedFieldURI|ExtendedFieldURI) FieldURIOrConstant
 IsLessThanOrEqualTo t (FieldURI|IndexedFieldURI|ExtendedFieldURI) FieldURIOrConstant
 FieldURIOrConstant t (FieldURI|IndexedFieldURI|ExtendedFieldURI|Constant)
 Constant t / Value!=string
-Items t (Item=any|Message|CalendarItem|Contact=any|DistributionList=any|MeetingMessage=any|MeetingRequest=any|MeetingResponse=any|MeetingCancellation=any|Task=any|PostItem=any|AcceptItem=any|TentativelyAcceptItem=any|DeclineItem=any|CancelCalendarItem=any|RemoveItem=any|ForwardItem=any|ReplyToItem=any|ReplyAllToItem=any|PostReplyItem=any|SuppressReadReceipt=any|ProposeNewTime=any|AcceptSharingInvitation=any|SharingMessage=any|RoleMember=any|Network=any|Person=any)+
+Items t (Item=any|Message|CalendarItem|Contact=any|DistributionList=any|MeetingMessage=any|MeetingRequest=any|MeetingResponse=any|MeetingCancellation=any|Task=any|PostItem=any|AcceptItem=any|TentativelyAcceptItem=any|DeclineItem=any|CancelCalendarItem|RemoveItem=any|ForwardItem=any|ReplyToItem=any|ReplyAllToItem=any|PostReplyItem=any|SuppressReadReceipt=any|ProposeNewTime=any|AcceptSharingInvitation=any|SharingMessage=any|RoleMember=any|Network=any|Person=any)+
+CancelCalendarItem t Subject? Body? ToRecipients=any? CcRecipients=any? BccRecipients=any? IsReadReceiptRequested=bool? IsDeliveryReceiptRequested=bool? From=any? ReferenceItemId=ItemId? NewBodyContent=Body?
 ItemChanges t ItemChange+
 ItemChange t (ItemId|OccurrenceItemId|RecurringMasterItemId) Updates
 Updates t (AppendToItemField=SetItemField|SetItemField|DeleteItemField)+

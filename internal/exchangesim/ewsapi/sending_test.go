@@ -99,6 +99,7 @@ func TestCancelCalendarItem(t *testing.T) {
 	s := newServer(t, Options{})
 	id, _ := s.call(meeting("SendToAllAndSaveCopy", bob)).ok().id()
 	alone, _ := s.call(meeting("SendToNone")).ok().id()
+	s.call(strings.Replace(cancelCalendarItem(disposition, id), "<t:ReferenceItemId", `<t:NewBodyContent BodyType="Text"/><t:ReferenceItemId`, 1)).want("ErrorSchemaValidation")
 	s.call(cancelCalendarItem("", id)).want("ErrorMessageDispositionRequired") // MS-OXWSMTGS_R1342
 	s.call(cancelCalendarItem(disposition, alone)).want("ErrorCalendarIsNotOrganizer")
 	s.call(cancelCalendarItem(disposition, id)).ok()

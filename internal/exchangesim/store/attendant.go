@@ -23,8 +23,9 @@ const bookingWindow = 180 * day
 
 // tasks are what happens later by itself. It is done when somebody looks, see [Company.Work].
 type tasks struct {
-	mu   sync.Mutex
-	list []task
+	doing sync.Mutex // one at a time: two answers to an invitation would make two copies
+	mu    sync.Mutex
+	list  []task
 }
 
 type task struct {
@@ -41,6 +42,8 @@ func (c *Company) later(after time.Duration, do func()) {
 // Work does what was to happen by now, in order. The EWS handler and the admin API call it before each request; whoever reads
 // mailboxes directly calls it himself.
 func (c *Company) Work() {
+	c.tasks.doing.Lock()
+	defer c.tasks.doing.Unlock()
 	for {
 		t, ok := c.tasks.next(c.opts.Now())
 		if !ok {
