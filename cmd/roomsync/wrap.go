@@ -6,10 +6,10 @@ import (
 	"unicode/utf8"
 )
 
-// width is how long lines of text are that people read.
-const width = 100
+// lineWidth is how long lines of text are that people read.
+const lineWidth = 100
 
-// wrap breaks a text at spaces into lines of at most width columns, each with the indent. A word that is longer stays whole,
+// wrap breaks a text at spaces into lines of at most lineWidth columns, each with the indent. A word that is longer stays whole,
 // so that it can be copied.
 func wrap(text, indent string) string {
 	var b strings.Builder
@@ -20,7 +20,7 @@ func wrap(text, indent string) string {
 		case column == 0:
 			b.WriteString(indent)
 			column = len(indent)
-		case column+1+n > width:
+		case column+1+n > lineWidth:
 			b.WriteString("\n" + indent)
 			column = len(indent)
 		default:
