@@ -152,7 +152,7 @@ func (a *accessCheck) print(w io.Writer, r accesscheck.Report, granted bool) err
 type progress struct {
 	w     io.Writer // nil where it is no terminal
 	last  time.Time
-	lineWidth int
+	width int
 }
 
 func progressOn(w io.Writer) *progress {
@@ -180,12 +180,12 @@ func (p *progress) tell(now accesscheck.Progress) {
 
 // show overwrites what stands there.
 func (p *progress) show(line string) {
-	_, _ = fmt.Fprintf(p.w, "\r%s%s\r%s", line, strings.Repeat(" ", max(0, p.lineWidth-len(line))), line)
-	p.lineWidth = len(line)
+	_, _ = fmt.Fprintf(p.w, "\r%s%s\r%s", line, strings.Repeat(" ", max(0, p.width-len(line))), line)
+	p.width = len(line)
 }
 
 func (p *progress) clear() {
-	if p.w != nil && p.lineWidth > 0 {
+	if p.w != nil && p.width > 0 {
 		p.show("")
 	}
 }

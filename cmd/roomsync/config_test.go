@@ -74,7 +74,7 @@ func TestConfigCheck(t *testing.T) {
 		out    []string
 		stderr string
 	}{
-		"good":    {append(at, "--rooms-config", good), 0, []string{"client-secret  set", "  RoomsAppSettings.config:5 ExchangeClientSecret", "\nand 19 settings with the default value: --verbose", "note     --token-key-file: is not given, so each worker"}, ""},
+		"good":    {append(at, "--rooms-config", good), 0, []string{"client-secret  set", "  RoomsAppSettings.config:5 ExchangeClientSecret", "\nand 20 settings with the default value: --verbose", "note     --token-key-file: is not given, so each worker"}, ""},
 		"online":  {append(at, "--rooms-config", good, "--online", "--mailbox", "User0001@contoso.example"), 0, []string{"\nok       access token: given by " + srv.URL, "\nok       calendar of " + mailbox + ": can be read; it holds 20 items ("}, ""},
 		"verbose": {append(at, "--rooms-config", good, "--verbose"), 0, []string{"\npoll-interval         1m  "}, ""},
 		"delegated": {append(at, "--tenant-id=sim-tenant", "--app-id=sim-app", "--auth=delegated", "--username=user0001@contoso.example", "--password-file", password, "--token-key-file", keyFile, "--online", "--mailbox", mailbox), 0,
@@ -227,7 +227,7 @@ func TestChecked_CertificateThatExpires(t *testing.T) {
 func TestHanging(t *testing.T) {
 	long := strings.Repeat("wörd ", 60)
 	for _, line := range strings.Split(strings.TrimSuffix(hanging("note", long), "\n"), "\n")[1:] {
-		if utf8.RuneCountInString(line) > width || !strings.HasPrefix(line, "         wörd") {
+		if utf8.RuneCountInString(line) > lineWidth || !strings.HasPrefix(line, "         wörd") {
 			t.Errorf("%q", line)
 		}
 	}
