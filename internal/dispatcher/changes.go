@@ -130,7 +130,7 @@ func (d *Dispatcher) decline(ctx context.Context, mb string, seq uint64) error {
 	if err != nil {
 		return err
 	}
-	for at := r.Applied; at < seq; {
+	for at := d.bus.Answered(&r); at < seq; {
 		var out []jobs.Outgoing
 		for len(out) < declineMost {
 			c, err := d.bus.NextChange(ctx, mb, at)

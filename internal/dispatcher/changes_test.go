@@ -136,3 +136,22 @@ func TestChanges_WaitForAnEntry(t *testing.T) {
 		stop()
 	})
 }
+
+// TestChanges_OfAStreamMadeAnew begin at its first sequence again.
+func TestChanges_OfAStreamMadeAnew(t *testing.T) {
+	bubble(t, func(w *world) {
+		w.recheck("a", func(r *jobs.Record) {
+			r.State, r.NotBefore = jobs.StateOK, time.Time{}
+			r.Changes, r.Asked, r.Applied = "another", 5000, 5000
+		})
+		_, _, stop := w.run()
+		seq := w.change("a", "x", 1)
+		w.next(jobs.LaneBooking, time.Minute)
+		r, _, err := w.bus.Record(w.Context(), "a")
+		w.must(err)
+		if r.Asked != seq || r.Applied != 0 || !r.Pending() {
+			t.Errorf("asked %d, applied %d; want %d and none", r.Asked, r.Applied, seq)
+		}
+		stop()
+	})
+}

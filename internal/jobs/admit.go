@@ -129,6 +129,9 @@ func (r *Record) Merge(stored *Record) {
 		r.Lane = Urgent(r.Lane, stored.Lane)
 	}
 	r.Look = r.Look || stored.Look
+	if r.Changes != stored.Changes {
+		r.Of(stored.Changes)
+	}
 	r.Asked = max(r.Asked, stored.Asked)
 	r.Settings = stored.Settings
 }

@@ -51,9 +51,11 @@ type Record struct {
 
 	// Asked is the sequence of ROOMS' newest event for the mailbox that a dispatcher has seen, Applied the one up to which
 	// every event has its answer, Tried the one up to which an owner may have written something to Exchange.
+	// All are of the stream that Changes names: sequences of one that was made anew begin anew.
 	Asked   uint64 `json:"asked,omitempty"`
 	Applied uint64 `json:"applied,omitempty"`
 	Tried   uint64 `json:"tried,omitempty"`
+	Changes string `json:"changes,omitempty"`
 
 	Cursor string            `json:"cursor,omitempty"` // SyncState
 	Window Window            `json:"window,omitzero"`  // what recurrences have been expanded over
@@ -172,6 +174,13 @@ func (r *Record) Told(id, changeKey string) bool {
 
 // DeletedKey stands in Ahead for the change key of an item whose deletion has been told.
 const DeletedKey = "-"
+
+// Of makes the record count the events of a stream of ROOMS' events, from its beginning if it counted another's.
+func (r *Record) Of(stream string) {
+	if r.Changes != stream {
+		r.Changes, r.Asked, r.Applied, r.Tried = stream, 0, 0, 0
+	}
+}
 
 // Pending reports whether events of ROOMS wait for an answer.
 func (r *Record) Pending() bool { return r.Asked > r.Applied }

@@ -165,7 +165,7 @@ func (r *run) stopped(ctx context.Context, in *incoming, err error) error {
 		a.Reason, a.Hint = events.RejectedFailed, "Exchange answers nothing that can be understood: have an operator look at it, then send the booking again"
 	case f.Unknown:
 		return err
-	case fate == jobs.WriteDenied:
+	case fate == jobs.WriteDenied && writes[f.Operation]:
 		a.Reason, a.Hint = events.RejectedMailbox, jobs.Advice(v.Reason, r.w.opts.Identity, r.record().Settings.Address)
 	case fate == jobs.WriteRefused && writes[f.Operation]:
 	case give > 1 && attempts(r.record(), v.Class)+1 >= give && writes[f.Operation]:
