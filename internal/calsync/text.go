@@ -2,30 +2,17 @@ package calsync
 
 import (
 	"strings"
-	"unicode"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
+
+	"roomsync/internal/xmltext"
 )
 
 // Clean replaces every character that XML 1.0 cannot carry (section 2.2, Char), and bytes that are no UTF-8, by U+FFFD.
 // Both what is written and what is compared must have gone through it, or a text that had such a character would be
 // different for ever.
-func Clean(s string) string {
-	if strings.IndexFunc(s, forbidden) < 0 {
-		return strings.ToValidUTF8(s, "\uFFFD")
-	}
-	return strings.Map(func(r rune) rune {
-		if forbidden(r) {
-			return unicode.ReplacementChar
-		}
-		return r
-	}, s)
-}
-
-func forbidden(r rune) bool {
-	return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF
-}
+func Clean(s string) string { return xmltext.Clean(s) }
 
 // oneLine is the normal form of a text of one line: no line ends, one blank between words.
 func oneLine(s string) string { return strings.Join(strings.Fields(Clean(s)), " ") }
