@@ -117,7 +117,7 @@ func TestBreaker_NearlyATenant(t *testing.T) {
 		x.touch()
 		x.look(x.addresses[0]) // of the healthy: should the first check have met none
 		r := x.restored(time.Minute)
-		for range 12 {                 // for those held to look again
+		for range 12 { // for those held to look again
 			if _, _, single, _ := x.counts(); single < len(most) {
 				time.Sleep(time.Minute)
 			}
