@@ -40,12 +40,12 @@ func busiest(all []time.Time) (most int) {
 // TestWave: a quarter of the mailboxes is refused and waits for an hour. When one of them is let in alone, three others are
 // asked for; when all are, they are found to work within half a minute, at a bounded rate, and each is told once.
 func TestWave(t *testing.T) {
-	fleet(t, 320, 2, func(x *tenant) {
-		refused := x.addresses[:80]
+	fleet(t, 120, 2, func(x *tenant) {
+		refused := x.addresses[:30]
 		x.forbid(refused)
 		x.touch()
 		time.Sleep(10 * time.Minute)
-		if denied, _, single, _ := x.counts(); denied != 0 || single != 80 {
+		if denied, _, single, _ := x.counts(); denied != 0 || single != 30 {
 			x.T.Fatalf("%d events of the tenant, %d of single mailboxes", denied, single)
 		}
 		x.Dispatcher() // a second one changes nothing
@@ -59,7 +59,7 @@ func TestWave(t *testing.T) {
 		if n := len(x.asked(others, began)); n != 3 {
 			x.T.Errorf("%d calls for the others after one was let in alone, want 3", n)
 		}
-		if _, _, single, back := x.counts(); single != 80 || back != 1 {
+		if _, _, single, back := x.counts(); single != 30 || back != 1 {
 			x.T.Errorf("%d told to be refused, %d restored", single, back)
 		}
 
@@ -67,8 +67,8 @@ func TestWave(t *testing.T) {
 		began = time.Now()
 		x.look(refused[0])
 		time.Sleep(30 * time.Second)
-		if _, _, _, back := x.counts(); back != 80 {
-			x.T.Errorf("%d of 80 restored half a minute after one was", back)
+		if _, _, _, back := x.counts(); back != 30 {
+			x.T.Errorf("%d of 30 restored half a minute after one was", back)
 		}
 		if n := busiest(x.asked(others, began)); n > 3*20+2 { // a change costs three calls
 			x.T.Errorf("%d calls for them in a second", n)
