@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -114,6 +115,32 @@ func TestGuard_APasswordThatWorkedAndDoesNotAnyMore(t *testing.T) {
 	})
 }
 
+// TestGuard_OneMailboxsRefusals: a refusal that comes while the password works for another request is not the password's.
+func TestGuard_OneMailboxsRefusals(t *testing.T) {
+	g := newGuard("hint")
+	if err := try(t, g, "p", accepted); err != nil {
+		t.Fatal(err)
+	}
+	for range patience {
+		var all []func(outcome) error
+		for range patience {
+			leave, err := g.enter(t.Context(), "p")
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, leave)
+		}
+		if err := try(t, g, "p", accepted); err != nil {
+			t.Fatal(err)
+		}
+		for _, leave := range all {
+			if err := leave(refused); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
 func TestGuard_WaitingEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGuard("hint")
@@ -169,10 +196,16 @@ func TestNTLM_AMailboxThatIsRefused(t *testing.T) {
 	}
 	good()
 	for range 3 * patience {
-		if status, _, err := post(t.Context(), rt, s.URL, "forbidden"); status != 401 || err != nil {
-			t.Fatalf("%d, %v", status, err)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL, strings.NewReader("forbidden"))
+		if err != nil {
+			t.Fatal(err)
 		}
-		good()
+		resp, err := rt.RoundTrip(r)
+		if err != nil || resp.StatusCode != http.StatusUnauthorized {
+			t.Fatalf("%+v, %v", resp, err)
+		}
+		good() // on another connection, which is signed in, since this one is still in use
+		_ = resp.Body.Close()
 	}
 }
 
