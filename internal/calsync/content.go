@@ -84,6 +84,9 @@ type Link struct {
 	// Open are the parts that somebody changed in Exchange and that ROOMS' last revision, which did not know of it, left
 	// as they are: both sides have still to agree on them.
 	Open []Part `json:"open,omitempty"`
+	// Disputed are the parts of ROOMS' that a conflict named as lost, as they were: until ROOMS has another, or says that it
+	// knows Exchange's, it may not have read of it.
+	Disputed Digests `json:"disputed,omitempty"`
 	// Unsure says that a write was given up whose outcome nobody found out: the calendar must be looked into first.
 	Unsure bool `json:"unsure,omitempty"`
 

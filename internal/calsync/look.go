@@ -31,15 +31,13 @@ func Look(b Booking, l Link, found []Held) Seen {
 // is somebody's copy, and left alone.
 func beside(b Booking, linked Held, live []Held) Seen {
 	s := Seen{Sight: Found, Held: linked}
-	for _, h := range live {
-		if h.ID == linked.ID || !made(b, h) || linked.Revision >= h.Revision || h.UID == linked.UID {
-			continue
-		}
-		if s.Successor == nil {
-			s.Successor = &h
-		} else if double(*s.Successor, h) {
-			s.Doubles = append(s.Doubles, h)
-		}
+	successors := slices.DeleteFunc(slices.Clone(live), func(h Held) bool {
+		return h.ID == linked.ID || !made(b, h) || linked.Revision >= h.Revision || h.UID == linked.UID
+	})
+	if len(successors) > 0 {
+		var one Held
+		one, s.Doubles = oneOfDoubles(b, successors)
+		s.Successor = &one
 	}
 	return s
 }
@@ -49,19 +47,40 @@ func made(b Booking, h Held) bool {
 	return h.Revision == b.Revision || slices.ContainsFunc(b.Earlier, func(e Booking) bool { return e.Revision == h.Revision })
 }
 
-// double says whether two appointments were made of one request by something on the way that repeated it: they are alike,
-// but have not the UID in common that a person's copy has, or lacks.
-func double(a, b Held) bool {
-	if a.UID == "" || b.UID == "" || a.UID == b.UID || a.Revision != b.Revision {
+// doubles says whether h was made of one request with other by something on the way that repeated it, and nobody has
+// touched it since: where they differ, h is as the booking has it. They do not have the UID in common that a person's
+// copy has, or lacks.
+func doubles(b Booking, h, other Held) bool {
+	if h.UID == "" || other.UID == "" || h.UID == other.UID || h.Revision != other.Revision {
 		return false
 	}
-	x, y := DigestsOf(ContentOf(a, nil), Policy{}, a.BookingID), DigestsOf(ContentOf(b, nil), Policy{}, a.BookingID)
+	for _, e := range b.Earlier {
+		if e.Revision == h.Revision {
+			b = e
+		}
+	}
+	wanted := DigestsOf(b.Content, Policy{}, b.ID)
+	x, y := DigestsOf(ContentOf(h, nil), Policy{}, b.ID), DigestsOf(ContentOf(other, nil), Policy{}, b.ID)
 	for _, part := range allParts {
-		if x[part] != y[part] {
+		if x[part] != y[part] && x[part] != wanted[part] {
 			return false
 		}
 	}
 	return true
+}
+
+// oneOfDoubles keeps of the appointments that an attempt made the oldest, or the one that somebody has touched.
+func oneOfDoubles(b Booking, made []Held) (kept Held, double []Held) {
+	kept = made[0]
+	for _, h := range made[1:] {
+		switch {
+		case doubles(b, h, kept):
+			double = append(double, h)
+		case doubles(b, kept, h):
+			kept, double = h, append(double, kept)
+		}
+	}
+	return kept, double
 }
 
 // among chooses the booking's appointment where the linked one is not there: what an attempt at this revision made, else
@@ -79,11 +98,7 @@ func among(b Booking, l Link, live []Held) Seen {
 	slices.SortStableFunc(live, func(a, b Held) int { return cmp.Compare(rank(a), rank(b)) })
 	s := Seen{Sight: Found, Held: live[0]}
 	if rank(live[0]) == 0 {
-		for _, h := range live[1:] {
-			if double(live[0], h) {
-				s.Doubles = append(s.Doubles, h)
-			}
-		}
+		s.Held, s.Doubles = oneOfDoubles(b, slices.DeleteFunc(live, func(h Held) bool { return rank(h) != 0 }))
 	}
 	return s
 }

@@ -27,6 +27,7 @@ type threeWay struct {
 	baseRooms, baseExchange Digests // when they agreed last
 	told                    Digests // what ROOMS has been told of Exchange's
 	exactly                 bool    // ROOMS says itself that it knows that
+	adopted                 bool    // taken up as it was found: nothing says what both had agreed on
 	verdicts                map[Part]verdict
 }
 
@@ -39,7 +40,7 @@ func compare(b Booking, l Link, s Seen, p Policy) *threeWay {
 		m.findBase()
 	}
 	m.findKnowledge()
-	for _, part := range parts(m.rooms, m.exchange, m.baseRooms, m.baseExchange) {
+	for _, part := range parts(m.rooms, m.exchange, m.baseRooms, m.baseExchange, l.Told.Exchange) {
 		m.verdicts[part] = m.judge(part)
 	}
 	m.coupleMeetings()
@@ -59,6 +60,7 @@ func (m *threeWay) findBase() {
 	held := m.s.Held
 	if m.l.State == LinkNone || m.l.State == LinkCancelled || m.l.Unsure && held.Revision == m.l.Revision {
 		// Nothing is known that they agreed on: ROOMS' is written wherever it differs.
+		m.adopted = true
 		m.baseRooms, m.baseExchange = copyOf(m.exchange), copyOf(m.exchange)
 	} else if held.ID == m.l.ItemID && held.ChangeKey == m.l.ChangeKey {
 		m.untouched()
@@ -85,6 +87,7 @@ func (m *threeWay) untouched() {
 // else's. Where it made the series, or set its pattern, the meetings that differ may not have followed yet.
 func (m *threeWay) resume(tried Digests) {
 	fresh := m.l.State != LinkLive
+	m.adopted = false
 	moved := m.s.Held.ID != m.l.ItemID || tried[PartTime] == m.exchange[PartTime] && tried[PartTime] != m.baseRooms[PartTime]
 	for _, part := range parts(tried, m.exchange, m.baseRooms, m.baseExchange) {
 		switch {
@@ -123,16 +126,17 @@ func (m *threeWay) judge(part Part) verdict {
 	rooms, exchange := m.rooms[part], m.exchange[part]
 	roomsChanged, exchangeChanged := rooms != m.baseRooms[part], exchange != m.baseExchange[part]
 	knows := m.told != nil && m.told[part] == exchange
+	lost, disputed := m.l.Disputed[part]
 	switch {
 	case rooms == exchange:
 		return agreed
 	case !roomsChanged && !exchangeChanged:
 		return same
-	case !exchangeChanged, knows && m.exactly:
+	case knows && m.exactly, !exchangeChanged && !disputed && !m.adopted:
 		return written
 	case !roomsChanged && !knows:
 		return open
-	case m.roomsWins():
+	case m.roomsWins(), m.adopted, !exchangeChanged && rooms != lost:
 		return overwrote
 	}
 	return kept

@@ -29,6 +29,9 @@ type Seen struct {
 	// Doubles were made of one request by something on the way that repeated it.
 	Doubles []Held
 
+	// Overwritten are the parts that plans of this attempt named which broke off when they had written something.
+	Overwritten []Part
+
 	// Clashes are other appointments at the time of the booking, where double bookings are refused ([Clashes]).
 	Clashes []Appointment
 }

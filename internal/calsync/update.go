@@ -148,14 +148,27 @@ func missing(wanted, there []Meeting) []Meeting {
 	})
 }
 
-// untold says whether the appointment has something of others that ROOMS has not been told of.
+// untold says whether the appointment has something of others that ROOMS has not been told of, and that its answer does
+// not tell either.
 func (m *threeWay) untold() bool {
 	for part, v := range m.verdicts {
-		if v == open && (!m.l.Told.known() || m.l.Told.Exchange[part] != m.exchange[part]) {
+		if v == open && !m.wasTold(part) || v == same && m.toldOtherwise(part) {
 			return true
 		}
 	}
 	return false
+}
+
+func (m *threeWay) wasTold(part Part) bool {
+	t := m.l.Told
+	return t.known() && !t.Gone && t.Exchange[part] == m.exchange[part]
+}
+
+// toldOtherwise says whether the last that ROOMS was told of a part is not what is there: it was changed back since, or an
+// attempt that broke off has written it.
+func (m *threeWay) toldOtherwise(part Part) bool {
+	t := m.l.Told
+	return m.s.Sight == Found && t.known() && !t.Gone && t.Exchange[part] != m.exchange[part]
 }
 
 // nextLink is the link when the steps have succeeded, but for what only the writes can tell.
@@ -168,7 +181,13 @@ func (m *threeWay) nextLink() Link {
 	next.Series = m.content().Recurrence != nil
 	next.Notified = next.Notified || m.b.Notify && len(m.b.Content.Attendees) > 0
 	told := copyOf(m.l.Told.Exchange)
+	next.Disputed = copyOf(m.l.Disputed)
 	for _, part := range parts(m.rooms, m.exchange, m.baseRooms, m.baseExchange) {
+		if v := m.verdicts[part]; v == kept {
+			next.Disputed[part] = m.rooms[part]
+		} else if v.writes() || v == agreed {
+			delete(next.Disputed, part)
+		}
 		switch v := m.verdicts[part]; {
 		case v.writes():
 			set(next.Rooms, part, m.rooms[part])
@@ -182,7 +201,7 @@ func (m *threeWay) nextLink() Link {
 			next.Open = append(next.Open, part)
 		}
 	}
-	if next.Told.Exchange = told; len(next.Open) == 0 || !m.l.Told.known() {
+	if next.Told.Exchange = told; len(next.Open) == 0 && !m.untold() || !m.l.Told.known() || m.l.Told.Gone {
 		next.Told = Told{}
 	}
 	if m.s.Sight == Found {
@@ -193,11 +212,11 @@ func (m *threeWay) nextLink() Link {
 
 func (m *threeWay) answer(steps []Step) Answer {
 	a := Answer{Kind: Applied, Reason: events.AppliedUpdated}
-	for _, part := range parts(m.rooms, m.exchange) {
-		switch m.verdicts[part] {
-		case kept:
+	for _, part := range parts(m.rooms, m.exchange, m.l.Told.Exchange) {
+		switch v := m.verdicts[part]; {
+		case v == kept:
 			a.Lost = append(a.Lost, part)
-		case overwrote:
+		case v == overwrote, v == agreed && m.toldOtherwise(part), slices.Contains(m.s.Overwritten, part):
 			a.Overwritten = append(a.Overwritten, part)
 		}
 	}
@@ -215,14 +234,14 @@ func (m *threeWay) answer(steps []Step) Answer {
 	return a
 }
 
-// unknownChanges are the parts of an appointment that somebody changed and ROOMS may not have known of.
+// unknownChanges are the parts of an appointment that somebody changed and ROOMS may not have known of: that it had been
+// told before it cancelled the booking does not prove that it had read it.
 func unknownChanges(b Booking, l Link, s Seen, p Policy) []Part {
 	b.Content = Content{}
 	m := compare(b, l, s, p)
 	var out []Part
 	for _, part := range parts(m.exchange, m.baseExchange) {
-		knows := m.told != nil && m.told[part] == m.exchange[part]
-		if m.exchange[part] != m.baseExchange[part] && !knows {
+		if _, disputed := l.Disputed[part]; disputed || m.exchange[part] != m.baseExchange[part] {
 			out = append(out, part)
 		}
 	}
