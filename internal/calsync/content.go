@@ -103,6 +103,15 @@ type Told struct {
 	At        time.Time `json:"at"` // when it was committed, by the queue's clock
 	Exchange  Digests   `json:"exchange"`
 	Gone      bool      `json:"gone,omitempty"` // that it was deleted, or moved out of the calendar
+	// Before are the versions told before this one since both sides agreed last, the newest first: ROOMS may have made a
+	// revision of any of them.
+	Before []Version `json:"before,omitempty"`
+}
+
+// Version is what an appointment was like at a change key.
+type Version struct {
+	ChangeKey string  `json:"changeKey"`
+	Exchange  Digests `json:"exchange"`
 }
 
 // LinkState says what became of a booking's appointment.

@@ -66,13 +66,34 @@ func Tell(l Link, h Held, meetings []Appointment, p Policy, at time.Time) (Link,
 	}
 	l.ItemID, l.UID, l.Series, l.State = h.ID, h.UID, h.Recurrence != nil, LinkLive
 	if back || !maps.Equal(now, known) {
-		l.Told, l.At = Told{ChangeKey: h.ChangeKey, At: at, Exchange: now}, at
+		l.Told, l.At = Told{ChangeKey: h.ChangeKey, At: at, Exchange: now, Before: l.Told.history()}, at
 		return l, true
 	}
 	if !l.Told.known() {
 		l.ChangeKey = h.ChangeKey // else ROOMS may name the version that it was told of
 	}
 	return l, false
+}
+
+// TellAnew takes in the linked appointment as one that ROOMS is told of with the answer to a revision ([Plan.Untold]),
+// whatever it was told before.
+func TellAnew(l Link, h Held, meetings []Appointment, p Policy, at time.Time) Link {
+	now := DigestsOf(ContentOf(h, meetings), p, l.BookingID)
+	l.Told = Told{ChangeKey: h.ChangeKey, At: at, Exchange: now, Before: l.Told.history()}
+	l.ItemID, l.UID, l.Series, l.At = h.ID, h.UID, h.Recurrence != nil, at
+	return l
+}
+
+// maxHistory bounds the versions that a link remembers. A revision of an older one is taken as of the version that both
+// sides agreed on.
+const maxHistory = 4
+
+// history is what comes before the next version that is told.
+func (t Told) history() []Version {
+	if !t.known() || t.Gone {
+		return nil
+	}
+	return append([]Version{{t.ChangeKey, t.Exchange}}, t.Before[:min(len(t.Before), maxHistory-1)]...)
 }
 
 // TellGone takes in that the linked appointment is not in the calendar any more, or stands there cancelled, of which

@@ -96,10 +96,16 @@ func among(b Booking, l Link, live []Held) Seen {
 		return 2
 	}
 	slices.SortStableFunc(live, func(a, b Held) int { return cmp.Compare(rank(a), rank(b)) })
-	s := Seen{Sight: Found, Held: live[0]}
-	if rank(live[0]) == 0 {
-		s.Held, s.Doubles = oneOfDoubles(b, slices.DeleteFunc(live, func(h Held) bool { return rank(h) != 0 }))
+	if rank(live[0]) > 0 {
+		return Seen{Sight: Found, Held: live[0]}
 	}
+	ours := slices.DeleteFunc(live, func(h Held) bool { return rank(h) > 0 })
+	first := slices.MinFunc(ours, func(a, b Held) int { return cmp.Compare(a.Revision, b.Revision) })
+	if s := beside(b, first, ours); s.Successor != nil {
+		return s // an attempt was making it anew
+	}
+	s := Seen{Sight: Found}
+	s.Held, s.Doubles = oneOfDoubles(b, ours)
 	return s
 }
 

@@ -153,6 +153,8 @@ func (w *world) look(b Booking) Seen {
 	}
 	seen := w.brain.look(b, w.link, found)
 	if seen.Sight == Found {
+		i := w.exchange.find(seen.Held.ID)
+		w.wandered = w.wandered || i.peoples && i.id != w.link.ItemID
 		_, seen.Meetings = w.exchange.find(seen.Held.ID).held()
 	}
 	if seen.Successor != nil {
@@ -221,37 +223,50 @@ func (w *world) step(b Booking, s Step) (*item, string) {
 		i, failed = x.meeting(s.ItemID, s.ChangeKey, s.Original, nil, nil)
 	case StepDelete:
 		raced := i != nil && i.changeKey() != s.ChangeKey
-		if failed = x.delete(s.ItemID); failed == "" && !raced {
-			w.erase(b, i, signed)
+		w.wandered = w.wandered || raced
+		if failed = x.delete(s.ItemID); failed == "" {
+			w.erase(b, i, signed, raced)
 		}
 		return i, failed
 	}
 	if failed == "" {
-		for p, n := range signed {
-			if i.authors[p] != n {
-				w.erased[p] = n
-			}
-		}
+		w.overwrite(i, signed)
 	}
 	return i, failed
 }
 
+// overwrite accounts for the edits of people that a write has replaced.
+func (w *world) overwrite(i *item, signed map[Part]int) {
+	is := DigestsOf(i.content, w.policy, "")
+	for p, n := range signed {
+		if i.authors[p] == n {
+			continue
+		}
+		if is[p] == i.signedAs[p] {
+			i.authors[p] = n // it is as they made it
+			delete(w.erased, p)
+		} else {
+			w.erased[p] = n
+		}
+	}
+}
+
 // erase accounts for a deleted item: what people had done to it must live on in the one that took its place.
-func (w *world) erase(b Booking, old *item, signed map[Part]int) {
+func (w *world) erase(b Booking, old *item, signed map[Part]int, raced bool) {
 	was := DigestsOf(old.content, w.policy, "")
 	for _, i := range w.exchange.items {
-		if i.where != "calendar" || i.revision != b.Revision || i == old || i.peoples || b.Cancelled {
+		if i.where != "calendar" || i.revision != b.Revision || i == old || b.Cancelled {
 			continue
 		}
 		is := DigestsOf(i.content, w.policy, "")
 		for p, n := range signed {
 			if is[p] == was[p] {
-				i.authors[p] = n
+				i.authors[p], i.signedAs[p], i.origins[p] = n, is[p], old.origins[p]
 				delete(signed, p)
 			}
 		}
 	}
-	if old.id == w.link.ItemID {
+	if old.id == w.link.ItemID && !raced { // a delete does not see a change right before it
 		for p, n := range signed {
 			w.erased[p] = n
 		}
@@ -261,8 +276,9 @@ func (w *world) erase(b Booking, old *item, signed map[Part]int) {
 // commit stores the answer and the link as one.
 func (w *world) commit(c change, plan Plan, written Written) {
 	b, a := c.booking, plan.Answer
+	w.asTheyMadeIt(written.ItemID)
 	for p, n := range w.erased {
-		if !c.knows[n] && !slices.Contains(a.Overwritten, p) {
+		if !w.wandered && !c.knows[n] && !slices.Contains(a.Overwritten, p) {
 			w.fault("overwrote silently: " + string(p))
 		}
 	}
@@ -272,27 +288,45 @@ func (w *world) commit(c change, plan Plan, written Written) {
 	w.link = plan.Done(written, w.now())
 	w.noteWandering()
 	m := message{revision: b.Revision, answer: a, key: w.link.ChangeKey}
+	w.ahead[w.link.ChangeKey] = true
 	if plan.Untold {
 		m.key = ""
-	} else {
-		w.ahead[w.link.ChangeKey] = true
 	}
 	if i := w.exchange.find(w.link.ItemID); i != nil && !b.Cancelled {
 		if a.Kind == Applied || a.Kind == Conflict {
 			w.checkWritten(c, a, i)
 		}
-		m.content, m.authors = i.content, copyAuthors(i.authors)
-		if h, meetings := i.held(); w.r.IntN(2) == 0 {
+		m.content, m.authors = i.told(), copyAuthors(i.authors)
+		h, meetings := i.held()
+		if plan.Untold {
+			w.send(m)
+			w.link = TellAnew(w.link, h, meetings, w.policy, w.now())
+			w.send(message{kind: events.KindUpdated, key: i.changeKey(), content: i.told(), authors: copyAuthors(i.authors)})
+			return
+		}
+		if w.r.IntN(2) == 0 {
 			w.link = Settle(w.link, h, meetings, w.policy)
 		}
 	}
 	w.send(m)
 }
 
+// asTheyMadeIt leaves out of what was overwritten what is there again.
+func (w *world) asTheyMadeIt(id string) {
+	if i := w.exchange.find(id); i != nil {
+		is := DigestsOf(i.content, w.policy, "")
+		for p := range w.erased {
+			if signed, ok := i.signedAs[p]; ok && is[p] == signed {
+				delete(w.erased, p)
+			}
+		}
+	}
+}
+
 // checkWritten demands that what ROOMS changed is there, or named as lost, unless somebody changed it since.
 func (w *world) checkWritten(c change, a Answer, i *item) {
 	want, is := DigestsOf(stored(c.booking.Content), w.policy, ""), DigestsOf(i.content, w.policy, "")
-	for _, p := range parts(want, is) {
+	for p := range i.authors {
 		if want[p] == is[p] {
 			delete(i.authors, p) // both have it alike
 		}
@@ -302,13 +336,23 @@ func (w *world) checkWritten(c change, a Answer, i *item) {
 		if !dirty || w.wandered {
 			continue // a copy that the link follows may be older than what ROOMS wrote
 		}
-		if p.ofMeeting() && want[p] != "" && !fits[p] {
-			continue // Exchange's pattern has no such meeting
+		if p.ofMeeting() && (want[p] != "" && !fits(p) || i.peoplesPattern) {
+			continue // Exchange's pattern has no such meeting, or somebody has set it anew
 		}
 		if want[p] != is[p] && !slices.Contains(a.Lost, p) && i.authors[p] == 0 && a.Reason != events.ConflictDeleted {
 			w.fault("did not write silently: " + string(p))
 		}
 	}
+}
+
+// tellOf takes in an appointment as it is, and tells ROOMS of it if it is news.
+func (w *world) tellOf(i *item) {
+	h, meetings := i.held()
+	var news bool
+	if w.link, news = w.brain.tell(w.link, h, meetings, w.policy, w.now()); news {
+		w.send(message{kind: events.KindUpdated, key: i.changeKey(), content: i.told(), authors: copyAuthors(i.authors)})
+	}
+	w.noteWandering()
 }
 
 // noteWandering notes that the link follows what a person put there.
@@ -365,11 +409,7 @@ func (w *world) pullItem(id string) {
 			w.send(message{kind: events.KindDeleted})
 		}
 	case w.brain.follows(w.link, h, linked != nil && !linked.cancelled):
-		var news bool
-		defer w.noteWandering()
-		if w.link, news = w.brain.tell(w.link, h, meetings, w.policy, w.now()); news {
-			w.send(message{kind: events.KindUpdated, key: i.changeKey(), content: i.content, authors: copyAuthors(i.authors)})
-		}
+		w.tellOf(i)
 	case w.link.State == LinkCancelled:
 		w.link = TellRestored(w.link, h, meetings, w.policy, w.now())
 	}

@@ -29,9 +29,13 @@ type item struct {
 	cancelled bool
 	modified  time.Time
 	where     string // calendar, deleted, elsewhere
-	peoples   bool   // a person put it there: a copy, or what was restored
+	// peoplesPattern says that a person has set when it takes place, and so its meetings.
+	peoplesPattern bool
+	peoples        bool // a person put it there: a copy, or what was restored
 	// authors are the edits of people that no revision of ROOMS has replaced, by part.
-	authors map[Part]int
+	authors  map[Part]int
+	origins  map[Part]string // what these parts were before
+	signedAs map[Part]string // and what people made of them
 }
 
 func (i *item) changeKey() string { return fmt.Sprintf("%s/%d", i.id, i.key) }
@@ -73,7 +77,7 @@ func (x *exchange) find(id string) *item {
 
 func (x *exchange) create(id string, revision int64, c Content) *item {
 	c.Meetings = nil
-	n := &item{id: x.id(), bookingID: id, revision: revision, content: stored(c), where: "calendar", authors: map[Part]int{}}
+	n := &item{id: x.id(), bookingID: id, revision: revision, content: stored(c), where: "calendar", authors: map[Part]int{}, origins: map[Part]string{}, signedAs: map[Part]string{}}
 	n.uid = "uid-" + n.id
 	x.items = append(x.items, n)
 	x.touch(n)
@@ -158,6 +162,10 @@ func changedMeeting(m Meeting, c *Content, parts []Part) Meeting {
 }
 
 func (x *exchange) checkMeetings(i *item) {
+	if i.content.Recurrence == nil {
+		x.faults = append(x.faults, "a meeting of a single appointment was written")
+		return
+	}
 	slots, unplaced, _ := arrange(i.content)
 	if slices.Contains(unplaced, true) {
 		x.faults = append(x.faults, "a meeting that the series does not have was written")
@@ -211,4 +219,15 @@ func (i *item) held() (Held, []Appointment) {
 		meetings = append(meetings, a)
 	}
 	return h, meetings
+}
+
+// told is an item as ROOMS is told of it: a meeting says only what it has otherwise than its series.
+func (i *item) told() Content {
+	c := i.content
+	series := Normal(c, Policy{})
+	c.Meetings = nil
+	for _, m := range i.content.Meetings {
+		c.Meetings = append(c.Meetings, normalMeeting(series, m, Policy{}))
+	}
+	return c
 }

@@ -67,8 +67,10 @@ func (w *world) redrawMeeting(c Content, restores bool) (Content, bool) {
 		m.Subject = ptrTo("own " + string(rune('A'+w.r.IntN(2))))
 	}
 	was := c
-	c.Meetings = append(meetings, m)
-	if slots, _, _ := arrange(c); len(slots) == 0 || !fitting(c)[MeetingPart(original)] {
+	if c.Meetings = meetings; !asPattern(c, m) {
+		c.Meetings = append(meetings, m)
+	}
+	if slots, _, _ := arrange(c); len(slots) == 0 || len(placed(c).Meetings) < len(c.Meetings) || !fitting(c)(MeetingPart(original)) {
 		return was, false
 	}
 	return c, true
@@ -138,19 +140,35 @@ func (w *world) personEdits(i *item, c Content) {
 	after := DigestsOf(i.content, w.policy, "")
 	w.exchange.touch(i)
 	w.signatures++
+	i.peoplesPattern = i.peoplesPattern || before[PartTime] != after[PartTime]
 	for _, p := range parts(before, after) {
 		switch {
 		case p.ofMeeting() && after[p] == "" && before[PartTime] != after[PartTime]:
 			delete(i.authors, p) // it went with the pattern
 		case before[p] != after[p]:
-			i.authors[p] = w.signatures
+			w.sign(i, p, before[p], after[p])
 		}
+	}
+}
+
+// sign signs a part, unless people have brought it back to what it was before they came.
+func (w *world) sign(i *item, p Part, before, after string) {
+	if i.authors[p] == 0 {
+		i.origins[p] = before
+	}
+	if p.ofMeeting() && after == "" && w.tried {
+		return // nothing tells a meeting that was put back from one that was not written yet
+	}
+	i.signedAs[p] = after
+	if i.authors[p] = w.signatures; i.origins[p] == after {
+		delete(i.authors, p)
 	}
 }
 
 func (w *world) copyItem(i *item) {
 	n := *i
-	n.id, n.peoples, n.authors, n.key = w.exchange.id(), true, map[Part]int{}, 0
+	n.id, n.peoples, n.authors, n.origins, n.key = w.exchange.id(), true, map[Part]int{}, map[Part]string{}, 0
+	n.signedAs = map[Part]string{}
 	n.content.Meetings = slices.Clone(i.content.Meetings)
 	if w.r.IntN(2) == 0 {
 		n.uid = ""
@@ -170,7 +188,7 @@ func (w *world) split(i *item) {
 		return
 	}
 	w.personEdits(i, c)
-	rest := &item{id: w.exchange.id(), where: "calendar", content: stored(w.drawContent()), peoples: true, authors: map[Part]int{}}
+	rest := &item{id: w.exchange.id(), where: "calendar", content: stored(w.drawContent()), peoples: true, authors: map[Part]int{}, origins: map[Part]string{}, signedAs: map[Part]string{}}
 	w.exchange.items = append(w.exchange.items, rest)
 	w.exchange.touch(rest)
 }

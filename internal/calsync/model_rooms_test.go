@@ -12,9 +12,12 @@ type rooms struct {
 	content   Content // as its users see it
 	published Content // as it was when it was last sent, or taken over
 	stands    bool
+	anew      bool // a booking that was cancelled is being made anew
 	revision  int64
-	answered  int64          // the highest revision with an answer other than superseded
+	seen      int64          // the highest revision whose answer, other than superseded, it has read
+	answered  int64          // and the highest of those that were not met by a deletion
 	changedIn map[Part]int64 // the revision that changed a part last
+	mirror    Content        // the appointment as far as ROOMS has been told
 	sent      map[int64]Content
 	key       string       // the newest change key that it knows
 	knows     map[int]bool // edits of people that it was told of
@@ -40,7 +43,7 @@ func (r *rooms) edit() {
 		if r.revision > 0 && n > 3 {
 			return
 		}
-		r.content, r.stands = w.drawContent(), true
+		r.content, r.stands, r.anew = w.drawContent(), true, true
 	case n == 0:
 		r.stands = false
 	case n < 6 && r.content.Recurrence != nil:
@@ -59,13 +62,18 @@ func (r *rooms) edit() {
 
 // valid leaves out the meetings that the pattern does not have (any more).
 func (r *rooms) valid(c Content) Content {
-	fits := fitting(c)
-	c.Meetings = slices.DeleteFunc(slices.Clone(c.Meetings), func(m Meeting) bool { return !fits[MeetingPart(m.Original)] })
+	c = placed(c)
 	if c.Recurrence != nil {
 		if slots, _, _ := arrange(c); len(slots) == 0 {
 			c.Meetings = nil
 		}
 	}
+	return c
+}
+
+func placed(c Content) Content {
+	fits := fitting(c)
+	c.Meetings = slices.DeleteFunc(slices.Clone(c.Meetings), func(m Meeting) bool { return !fits(MeetingPart(m.Original)) })
 	return c
 }
 
@@ -82,8 +90,9 @@ func (r *rooms) publish() {
 			c.booking.BasedOn = r.key
 		}
 		now, before := DigestsOf(r.content, w.policy, ""), DigestsOf(r.published, w.policy, "")
-		for _, p := range parts(now, before) {
-			if now[p] != before[p] {
+		told := DigestsOf(r.mirror, w.policy, "")
+		for _, p := range parts(now, before, told) {
+			if now[p] != before[p] || r.anew && now[p] != told[p] {
 				r.changedIn[p] = r.revision
 			}
 			c.dirty[p] = r.unanswered(p)
@@ -92,7 +101,7 @@ func (r *rooms) publish() {
 	for n := range r.knows {
 		c.knows[n] = true
 	}
-	r.sent[r.revision], r.published = r.content, r.content
+	r.sent[r.revision], r.published, r.anew = r.content, r.content, false
 	w.changes = append(w.changes, c)
 	w.messages++
 	w.say("rooms: rev %d %+v based on %q cancelled %v", r.revision, values(Normal(r.content, w.policy)), c.booking.BasedOn, b.Cancelled)
@@ -116,17 +125,21 @@ func (r *rooms) read() {
 		r.deleted()
 	case m.kind != "":
 		r.key = m.key
-		r.adopt(m.content)
+		r.mirror = m.content
+		r.adopt()
 	default:
 		r.answer(m)
 	}
 }
 
 // deleted is what ROOMS makes of an appointment that somebody deleted: it takes the booking for cancelled, or insists.
-func (r *rooms) deleted() {
+func (r *rooms) deleted() { r.deletedBefore(r.seen) }
+
+// deletedBefore is deleted for what meets a revision: the answer to one on its way will tell.
+func (r *rooms) deletedBefore(revision int64) {
 	r.key = ""
-	if !r.stands || r.revision > r.answered {
-		return // the answer to what is on its way will tell
+	if !r.stands || r.revision > revision {
+		return
 	}
 	if r.stands = r.world.r.IntN(2) == 0; r.stands {
 		r.world.edits++
@@ -134,15 +147,16 @@ func (r *rooms) deleted() {
 	}
 }
 
-// adopt takes over Exchange's values, but for what ROOMS has changed itself and that is not answered yet.
-func (r *rooms) adopt(c Content) {
+// adopt takes over what ROOMS has been told of the appointment, but for what it has changed itself and that is not
+// answered yet.
+func (r *rooms) adopt() {
 	if !r.stands {
-		if r.revision > r.answered {
+		if r.revision > r.seen {
 			return // its own cancellation is on its way
 		}
-		r.stands, r.content = true, c // it is back
+		r.stands, r.content = true, r.mirror // it is back
 	}
-	r.content = mix(r.content, c, func(p Part) bool { return !r.unanswered(p) })
+	r.content = mix(r.content, r.mirror, func(p Part) bool { return !r.unanswered(p) })
 	r.published = r.content
 }
 
@@ -170,23 +184,27 @@ func mix(c, from Content, take func(Part) bool) Content {
 
 func (r *rooms) answer(m message) {
 	a := m.answer
-	if a.Reason == events.AppliedSuperseded {
-		return
-	}
-	r.answered = m.revision
 	if m.key != "" {
 		r.key = m.key
 	}
+	if a.Reason == events.AppliedSuperseded {
+		return
+	}
+	r.seen = m.revision
 	switch {
 	case a.Kind == Rejected:
 		r.world.fault("rejected: " + a.Reason)
 	case a.Reason == events.ConflictDeleted:
-		r.deleted()
-	case r.stands:
-		r.content = mix(r.content, r.sent[r.revision], func(p Part) bool { return slices.Contains(a.Overwritten, p) })
-		if a.Kind == Conflict {
-			r.adopt(m.content)
-		}
-		r.published = r.content
+		r.deletedBefore(m.revision) // what it changed is still ROOMS' will
+		return
+	case a.Kind == Conflict:
+		r.mirror = m.content
+	default:
+		r.mirror = mix(r.mirror, r.sent[m.revision], func(p Part) bool { return a.Reason == events.AppliedCreated || r.unanswered(p) })
+		// What was overwritten is as ROOMS sent it last, or will be.
+		r.mirror = mix(r.mirror, r.sent[r.revision], func(p Part) bool { return slices.Contains(a.Overwritten, p) })
+	}
+	if r.answered = m.revision; r.stands {
+		r.adopt()
 	}
 }

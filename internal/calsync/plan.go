@@ -88,8 +88,9 @@ type Plan struct {
 	Look   bool
 	Steps  []Step
 	Answer Answer
-	// Untold says that the appointment has changes of others that ROOMS has not been told of: the version that the steps
-	// make is news when it comes back, and must not be taken for an echo.
+	// Untold says that the appointment has changes of others that ROOMS has not been told of: it is to be read when the steps
+	// are done, and told of with the answer ([TellAnew]). The answer goes without a change key then, so that no revision is based
+	// on what ROOMS does not know.
 	Untold bool
 
 	link Link

@@ -14,17 +14,17 @@ func decideUpdate(b Booking, l Link, s Seen, p Policy) Plan {
 		return conflictBusy(b, l)
 	}
 	anew := m.needsAnew()
-	if anew && s.Sight == Unseen {
+	if s.Sight == Unseen && (anew || m.blind()) {
 		return Plan{Look: true}
 	}
-	plan := Plan{link: m.nextLink(), Untold: m.untold()}
+	// Doubles go first: what tells them is that they are as they were made.
+	plan := Plan{Steps: deleteDoubles(s), link: m.nextLink(), Untold: m.untold()}
 	if anew {
-		plan.Steps = m.stepsAnew()
+		plan.Steps = append(plan.Steps, m.stepsAnew()...)
 		plan.link.Generation++
 	} else {
-		plan.Steps = m.steps()
+		plan.Steps = append(plan.Steps, m.steps()...)
 	}
-	plan.Steps = append(plan.Steps, deleteDoubles(s)...)
 	plan.Answer = m.answer(plan.Steps)
 	return plan
 }
@@ -75,11 +75,11 @@ func (m *threeWay) steps() []Step {
 	if changed := m.writtenParts(); len(changed) > 0 {
 		out = append(out, Step{Kind: StepUpdate, ItemID: id, ChangeKey: key, Content: m.content(), Parts: changed, Notify: m.b.Notify})
 	}
-	e := edits{series: m.content(), there: m.theirs.Meetings, unseen: m.s.Sight != Found, policy: m.p}
+	e := edits{series: m.content(), there: m.theirs.Meetings, rewritten: m.writtenParts(), policy: m.p}
 	if m.verdicts[PartTime].writes() {
-		e.wanted, e.there, e.unseen = e.series.Meetings, nil, false // the pattern is set anew, and with it all its meetings
+		e.wanted, e.there = e.series.Meetings, nil // the pattern is set anew, and with it all its meetings
 	} else {
-		e.wanted = m.writtenMeetings()
+		e.wanted = append(m.writtenMeetings(), m.following()...)
 	}
 	for _, step := range meetingSteps(m.b, e) {
 		step.ItemID, step.ChangeKey = id, key
@@ -118,57 +118,107 @@ func (m *threeWay) writtenMeetings() []Meeting {
 	return out
 }
 
-// stepsAnew make the appointment a second time with all that it is to hold, and then delete the first.
-func (m *threeWay) stepsAnew() []Step {
-	c := m.content()
-	e := edits{series: c, wanted: c.Meetings, policy: m.p}
-	var out []Step
-	var id, key string
-	switch n := m.s.Successor; {
-	case n == nil:
-		out = append(out, createStep(m.b, c))
-	case n.Revision != m.b.Revision: // it holds what a superseded revision wanted
-		out = append(out, deleteStep(*n, m.b.Notify, ""), createStep(m.b, c))
-	default:
-		id, key = n.ID, n.ChangeKey
-		e.there = ContentOf(*n, m.s.SuccessorMeetings).Meetings
-		e.wanted = missing(c.Meetings, e.there)
-	}
-	for _, step := range meetingSteps(m.b, e) {
-		step.ItemID, step.ChangeKey = id, key
-		out = append(out, step)
-	}
-	return append(out, deleteStep(m.s.Held, m.b.Notify && m.l.Notified, ""))
-}
-
-// missing are the meetings that are not there yet. One that is there otherwise was changed by somebody since.
-func missing(wanted, there []Meeting) []Meeting {
-	return slices.DeleteFunc(slices.Clone(wanted), func(w Meeting) bool {
-		return slices.ContainsFunc(there, func(t Meeting) bool { return minute(t.Original).Equal(minute(w.Original)) })
+// following are the meetings that differ and are not written themselves: they are to follow their series' texts.
+func (m *threeWay) following() []Meeting {
+	return slices.DeleteFunc(slices.Clone(m.theirs.Meetings), func(x Meeting) bool {
+		return x.Cancelled || m.verdicts[MeetingPart(minute(x.Original))].writes()
 	})
 }
 
-// untold says whether the appointment has something of others that ROOMS has not been told of, and that its answer does
-// not tell either.
-func (m *threeWay) untold() bool {
+// blind says whether the steps or the answer depend on what only a look can tell: what stays in Exchange, and the meetings
+// that differ already and are to be written, or to follow their series' texts.
+func (m *threeWay) blind() bool {
+	texts := m.verdicts[PartSubject].writes() || m.verdicts[PartLocation].writes() || m.verdicts[PartFreeBusy].writes()
 	for part, v := range m.verdicts {
-		if v == open && !m.wasTold(part) || v == same && m.toldOtherwise(part) {
+		if v.stays() {
+			return true
+		}
+		differs := part.ofMeeting() && m.exchange[part] != "" && !m.cancelledThere(part)
+		if differs && (v.writes() || texts) && !m.verdicts[PartTime].writes() {
 			return true
 		}
 	}
 	return false
 }
 
-func (m *threeWay) wasTold(part Part) bool {
-	t := m.l.Told
-	return t.known() && !t.Gone && t.Exchange[part] == m.exchange[part]
+// stepsAnew make the appointment a second time with all that it is to hold, and then delete the first.
+func (m *threeWay) stepsAnew() []Step {
+	c := m.content()
+	n := m.s.Successor
+	if n != nil && n.Revision == m.b.Revision {
+		return append(m.finish(*n, c), m.deleteOld())
+	}
+	var out []Step
+	if n != nil { // it holds what a superseded revision wanted
+		out = append(out, deleteStep(*n, m.b.Notify, ""))
+	}
+	out = append(out, createStep(m.b, c))
+	out = append(out, meetingSteps(m.b, edits{series: c, wanted: c.Meetings, policy: m.p})...)
+	return append(out, m.deleteOld())
 }
 
-// toldOtherwise says whether the last that ROOMS was told of a part is not what is there: it was changed back since, or an
-// attempt that broke off has written it.
+func (m *threeWay) deleteOld() Step { return deleteStep(m.s.Held, m.b.Notify && m.l.Notified, "") }
+
+// finish completes what a broken-off attempt made: the meetings that did not follow, and what people have done to the old
+// appointment meanwhile.
+func (m *threeWay) finish(n Held, c Content) []Step {
+	there := ContentOf(n, m.s.SuccessorMeetings)
+	has := DigestsOf(there, m.p, m.b.ID)
+	var changed []Part
+	for _, part := range allParts {
+		if m.verdicts[part].stays() && has[part] != m.exchange[part] {
+			changed = append(changed, part)
+		}
+	}
+	e := edits{series: c, there: there.Meetings, policy: m.p}
+	if slices.Contains(changed, PartTime) {
+		e.there = nil
+	}
+	for _, x := range c.Meetings {
+		part := MeetingPart(minute(x.Original))
+		now, differs := e.now(x.Original)
+		if !differs || m.verdicts[part].stays() && has[part] != m.exchange[part] && !now.Cancelled {
+			e.wanted = append(e.wanted, x)
+		}
+	}
+	var out []Step
+	if len(changed) > 0 {
+		out = append(out, Step{Kind: StepUpdate, Content: c, Parts: changed, Notify: m.b.Notify})
+	}
+	out = append(out, meetingSteps(m.b, e)...)
+	for i := range out {
+		out[i].ItemID, out[i].ChangeKey = n.ID, n.ChangeKey
+	}
+	return out
+}
+
+// untold says whether the appointment has something of others that the answer does not tell of. ROOMS is told of it even if
+// it was before: it may have taken a change of its own for the one that counts.
+func (m *threeWay) untold() bool {
+	if m.l.Told.Gone {
+		return m.s.Sight == Found // it is back
+	}
+	for part, v := range m.verdicts {
+		if v == open || v == same && m.toldOtherwise(part) {
+			return true
+		}
+	}
+	return false
+}
+
+// toldOtherwise says whether the last that ROOMS was told of a part, by a calendar change or a conflict, is not what is
+// there, or will be: it was changed back since, or this revision or an attempt that broke off writes over it. ROOMS may read
+// of it only after it made the revision.
 func (m *threeWay) toldOtherwise(part Part) bool {
 	t := m.l.Told
-	return m.s.Sight == Found && t.known() && !t.Gone && t.Exchange[part] != m.exchange[part]
+	if m.disputed(part) && m.l.Exchange[part] != m.exchange[part] {
+		return true
+	}
+	is := m.exchange[part]
+	if m.verdicts[part] == written {
+		is = m.rooms[part]
+	}
+	return m.s.Sight == Found && t.known() && !t.Gone && t.Exchange[part] != is
 }
 
 // nextLink is the link when the steps have succeeded, but for what only the writes can tell.
@@ -216,19 +266,18 @@ func (m *threeWay) answer(steps []Step) Answer {
 		switch v := m.verdicts[part]; {
 		case v == kept:
 			a.Lost = append(a.Lost, part)
-		case v == overwrote, v == agreed && m.toldOtherwise(part), slices.Contains(m.s.Overwritten, part):
+		case v == overwrote, (v == agreed || v == written && !m.exactly) && m.toldOtherwise(part), slices.Contains(m.s.Overwritten, part):
 			a.Overwritten = append(a.Overwritten, part)
 		}
 	}
-	ours := m.s.Sight == Found && m.s.Held.Revision == m.b.Revision // an earlier attempt has written it
 	switch {
 	case len(a.Lost) > 0:
 		a.Kind, a.Reason = Conflict, events.ConflictChanged
 	case !m.verdicts[PartTime].writes() && len(Declined(m.s.Held)) > 0:
 		a.Kind, a.Reason = Conflict, events.ConflictBusy
-	case ours && m.l.State != LinkLive:
+	case m.resumed && m.l.State != LinkLive:
 		a.Reason = events.AppliedCreated
-	case len(steps) == 0 && !ours:
+	case len(steps) == 0 && !m.resumed:
 		a.Reason = events.AppliedUnchanged
 	}
 	return a
@@ -240,7 +289,7 @@ func unknownChanges(b Booking, l Link, s Seen, p Policy) []Part {
 	b.Content = Content{}
 	m := compare(b, l, s, p)
 	var out []Part
-	for _, part := range parts(m.exchange, m.baseExchange) {
+	for _, part := range parts(m.exchange, m.baseExchange, l.Disputed) {
 		if _, disputed := l.Disputed[part]; disputed || m.exchange[part] != m.baseExchange[part] {
 			out = append(out, part)
 		}
