@@ -79,8 +79,10 @@ type Link struct {
 	// Settled says that Exchange holds what the appointment looked like when it was read at ChangeKey. Until then it
 	// holds what was written.
 	Settled bool `json:"settled,omitempty"`
-	// Series says that the appointment is a series.
-	Series bool `json:"series,omitempty"`
+	// Series says that the appointment is a series, Exceptions that meetings of it were changed: such a meeting may have
+	// texts of its own, also when it looks like its series.
+	Series     bool `json:"series,omitempty"`
+	Exceptions bool `json:"exceptions,omitempty"`
 	// Open are the parts that somebody changed in Exchange and that ROOMS' last revision, which did not know of it, left
 	// as they are: both sides have still to agree on them.
 	Open []Part `json:"open,omitempty"`

@@ -35,7 +35,8 @@ func Settle(l Link, h Held, meetings []Appointment, p Policy) Link {
 	for _, part := range l.Open {
 		set(now, part, l.Exchange[part])
 	}
-	l.Exchange, l.UID, l.Series, l.Settled = now, h.UID, h.Recurrence != nil, true
+	l.Exchange, l.Settled = now, true
+	l.learn(h)
 	return l
 }
 
@@ -64,7 +65,8 @@ func Tell(l Link, h Held, meetings []Appointment, p Policy, at time.Time) (Link,
 	if l.Told.known() {
 		known = l.Told.Exchange
 	}
-	l.ItemID, l.UID, l.Series, l.State = h.ID, h.UID, h.Recurrence != nil, LinkLive
+	l.learn(h)
+	l.State = LinkLive
 	if back || !maps.Equal(now, known) {
 		l.Told, l.At = Told{ChangeKey: h.ChangeKey, At: at, Exchange: now, Before: l.Told.history()}, at
 		return l, true
@@ -80,8 +82,14 @@ func Tell(l Link, h Held, meetings []Appointment, p Policy, at time.Time) (Link,
 func TellAnew(l Link, h Held, meetings []Appointment, p Policy, at time.Time) Link {
 	now := DigestsOf(ContentOf(h, meetings), p, l.BookingID)
 	l.Told = Told{ChangeKey: h.ChangeKey, At: at, Exchange: now, Before: l.Told.history()}
-	l.ItemID, l.UID, l.Series, l.At = h.ID, h.UID, h.Recurrence != nil, at
+	l.learn(h)
+	l.At = at
 	return l
+}
+
+// learn takes over what an appointment says of itself.
+func (l *Link) learn(h Held) {
+	l.ItemID, l.UID, l.Series, l.Exceptions = h.ID, h.UID, h.Recurrence != nil, len(h.Modified) > 0
 }
 
 // maxHistory bounds the versions that a link remembers. A revision of an older one is taken as of the version that both

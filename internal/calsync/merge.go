@@ -45,7 +45,7 @@ func compare(b Booking, l Link, s Seen, p Policy) *threeWay {
 		m.findBase()
 	}
 	m.findKnowledge()
-	for _, part := range parts(m.rooms, m.exchange, m.baseRooms, m.baseExchange, l.Told.Exchange) {
+	for _, part := range parts(m.rooms, m.exchange, m.baseRooms, m.baseExchange, l.Told.Exchange, l.Disputed) {
 		m.verdicts[part] = m.judge(part)
 	}
 	m.coupleMeetings()
@@ -73,7 +73,24 @@ func (m *threeWay) findBase() {
 	for _, tried := range append([]Booking{m.b}, m.b.Earlier...) {
 		if held.Revision == tried.Revision && tried.Revision > m.l.Revision && !tried.Cancelled {
 			m.resume(DigestsOf(tried.Content, m.p, m.b.ID))
-			return
+			break
+		}
+	}
+	m.ownMeetings()
+}
+
+// ownMeetings takes meetings that are as a superseded revision had them for written by an attempt at it: writing a meeting
+// leaves no trace of the revision.
+func (m *threeWay) ownMeetings() {
+	for _, e := range m.b.Earlier {
+		if e.Cancelled {
+			continue
+		}
+		tried := DigestsOf(e.Content, m.p, m.b.ID)
+		for _, part := range parts(tried, m.exchange, m.l.Rooms) {
+			if part.ofMeeting() && tried[part] != m.l.Rooms[part] && tried[part] == m.exchange[part] {
+				m.wasWritten(part, tried)
+			}
 		}
 	}
 }

@@ -156,11 +156,8 @@ func (w *world) sign(i *item, p Part, before, after string) {
 	if i.authors[p] == 0 {
 		i.origins[p] = before
 	}
-	if p.ofMeeting() && after == "" && w.tried {
-		return // nothing tells a meeting that was put back from one that was not written yet
-	}
-	i.signedAs[p] = after
-	if i.authors[p] = w.signatures; i.origins[p] == after {
+	unwritten := p.ofMeeting() && after == "" && w.tried // nothing tells a meeting that was put back from one not written yet
+	if i.signedAs[p], i.authors[p] = after, w.signatures; i.origins[p] == after || unwritten {
 		delete(i.authors, p)
 	}
 }

@@ -141,7 +141,9 @@ func (r *rooms) deletedBefore(revision int64) {
 	if !r.stands || r.revision > revision {
 		return
 	}
-	if r.stands = r.world.r.IntN(2) == 0; r.stands {
+	if r.stands = r.world.r.IntN(2) == 0; !r.stands {
+		r.answered = r.revision // it gives up what it had changed
+	} else {
 		r.world.edits++
 		r.publish()
 	}
@@ -200,9 +202,11 @@ func (r *rooms) answer(m message) {
 	case a.Kind == Conflict:
 		r.mirror = m.content
 	default:
-		r.mirror = mix(r.mirror, r.sent[m.revision], func(p Part) bool { return a.Reason == events.AppliedCreated || r.unanswered(p) })
-		// What was overwritten is as ROOMS sent it last, or will be.
-		r.mirror = mix(r.mirror, r.sent[r.revision], func(p Part) bool { return slices.Contains(a.Overwritten, p) })
+		r.mirror = mix(r.mirror, r.sent[m.revision], r.unanswered)
+		// What was overwritten, or created, is as ROOMS sent it last, or will be.
+		r.mirror = mix(r.mirror, r.sent[r.revision], func(p Part) bool {
+			return a.Reason == events.AppliedCreated || slices.Contains(a.Overwritten, p)
+		})
 	}
 	if r.answered = m.revision; r.stands {
 		r.adopt()

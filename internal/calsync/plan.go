@@ -1,6 +1,7 @@
 package calsync
 
 import (
+	"slices"
 	"time"
 
 	"roomsync/events"
@@ -165,6 +166,7 @@ func decideCreate(b Booking, l Link, s Seen, p Policy) Plan {
 		Rooms: digests, Exchange: digests, Series: b.Content.Recurrence != nil,
 	}
 	steps := append([]Step{createStep(b, b.Content)}, meetingSteps(b, edits{series: b.Content, wanted: b.Content.Meetings, policy: p})...)
+	next.Exceptions = slices.ContainsFunc(steps, changesMeeting)
 	return Plan{Steps: steps, Answer: Answer{Kind: Applied, Reason: events.AppliedCreated}, link: next}
 }
 

@@ -100,7 +100,7 @@ func (w *world) compare(i *item) {
 }
 
 func TestConverges(t *testing.T) {
-	cases := 40_000
+	cases := 100_000
 	if testing.Short() {
 		cases = 2_000
 	}

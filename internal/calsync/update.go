@@ -25,9 +25,13 @@ func decideUpdate(b Booking, l Link, s Seen, p Policy) Plan {
 	} else {
 		plan.Steps = append(plan.Steps, m.steps()...)
 	}
+	plan.link.Exceptions = plan.link.Series && (slices.ContainsFunc(plan.Steps, changesMeeting) || plan.link.Exceptions && !anew ||
+		slices.ContainsFunc(m.theirs.Meetings, func(x Meeting) bool { return !x.Cancelled }))
 	plan.Answer = m.answer(plan.Steps)
 	return plan
 }
+
+func changesMeeting(s Step) bool { return s.Kind == StepMeeting }
 
 // needsAnew says whether Exchange cannot bring what is there to what it is to be without losing something, so that the
 // appointment is made anew and the old one then deleted: a meeting that was cancelled cannot be restored, a series cannot
@@ -133,12 +137,11 @@ func (m *threeWay) blind() bool {
 		if v.stays() {
 			return true
 		}
-		differs := part.ofMeeting() && m.exchange[part] != "" && !m.cancelledThere(part)
-		if differs && (v.writes() || texts) && !m.verdicts[PartTime].writes() {
+		if part.ofMeeting() && v.writes() && m.exchange[part] != "" && !m.cancelledThere(part) && !m.verdicts[PartTime].writes() {
 			return true
 		}
 	}
-	return false
+	return texts && m.l.Exceptions && !m.verdicts[PartTime].writes()
 }
 
 // stepsAnew make the appointment a second time with all that it is to hold, and then delete the first.
@@ -262,11 +265,11 @@ func (m *threeWay) nextLink() Link {
 
 func (m *threeWay) answer(steps []Step) Answer {
 	a := Answer{Kind: Applied, Reason: events.AppliedUpdated}
-	for _, part := range parts(m.rooms, m.exchange, m.l.Told.Exchange) {
+	for _, part := range parts(m.rooms, m.exchange, m.l.Told.Exchange, m.l.Disputed) {
 		switch v := m.verdicts[part]; {
 		case v == kept:
 			a.Lost = append(a.Lost, part)
-		case v == overwrote, (v == agreed || v == written && !m.exactly) && m.toldOtherwise(part), slices.Contains(m.s.Overwritten, part):
+		case v == overwrote, v == written && m.disputed(part), (v == agreed || v == written && !m.exactly) && m.toldOtherwise(part), slices.Contains(m.s.Overwritten, part):
 			a.Overwritten = append(a.Overwritten, part)
 		}
 	}
