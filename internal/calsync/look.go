@@ -31,7 +31,8 @@ func Look(b Booking, l Link, found []Held) Seen {
 // is somebody's copy, and left alone.
 func beside(b Booking, linked Held, live []Held) Seen {
 	s := Seen{Sight: Found, Held: linked}
-	successors := slices.DeleteFunc(slices.Clone(live), func(h Held) bool {
+	younger := live[slices.IndexFunc(live, func(h Held) bool { return h.ID == linked.ID })+1:]
+	successors := slices.DeleteFunc(slices.Clone(younger), func(h Held) bool {
 		return h.ID == linked.ID || !made(b, h) || linked.Revision >= h.Revision || h.UID == linked.UID
 	})
 	if len(successors) > 0 {
@@ -104,6 +105,7 @@ func among(b Booking, l Link, live []Held) Seen {
 	if s := beside(b, first, ours); s.Successor != nil {
 		return s // an attempt was making it anew
 	}
+	slices.SortStableFunc(ours, func(a, b Held) int { return cmp.Compare(b.Revision, a.Revision) })
 	s := Seen{Sight: Found}
 	s.Held, s.Doubles = oneOfDoubles(b, ours)
 	return s

@@ -58,7 +58,7 @@ func newWorld(r *rand.Rand, b brain) *world {
 	w := &world{r: r, clock: monday.AddDate(0, 0, -7), brain: b, ahead: map[string]bool{}, answers: map[int64]int{}}
 	w.policy.Winner = []Winner{WinnerRooms, WinnerExchange, WinnerNewest}[r.IntN(3)]
 	w.exchange = &exchange{r: r, now: w.now}
-	w.rooms = &rooms{world: w, sent: map[int64]Content{}, changedIn: map[Part]int64{}, knows: map[int]bool{}}
+	w.rooms = &rooms{world: w, sent: map[int64]Content{}, changedIn: map[Part]int64{}, values: map[string]bool{}, knows: map[int]bool{}}
 	return w
 }
 
@@ -159,6 +159,7 @@ func (w *world) look(b Booking) Seen {
 		_, seen.Meetings = w.exchange.find(seen.Held.ID).held()
 	}
 	if seen.Successor != nil {
+		w.wandered = true
 		_, seen.SuccessorMeetings = w.exchange.find(seen.Successor.ID).held()
 	}
 	return seen
@@ -260,6 +261,9 @@ func (w *world) erase(b Booking, old *item, signed map[Part]int, raced bool) {
 			continue
 		}
 		is := DigestsOf(i.content, w.policy, "")
+		for p, unsigned := range old.unsigned {
+			i.unsigned[p] = i.unsigned[p] || unsigned
+		}
 		for p, n := range signed {
 			if is[p] == was[p] {
 				i.authors[p], i.signedAs[p], i.origins[p] = n, is[p], old.origins[p]
@@ -279,7 +283,7 @@ func (w *world) commit(c change, plan Plan, written Written) {
 	b, a := c.booking, plan.Answer
 	w.asTheyMadeIt(written.ItemID)
 	for p, n := range w.erased {
-		if !w.wandered && !c.knows[n] && !w.sentAlike(b, p) && !slices.Contains(a.Overwritten, p) {
+		if !w.wandered && !c.knows[n] && !w.broughtBack(b, p) && !w.sentAlike(b, p) && !slices.Contains(a.Overwritten, p) {
 			w.fault("overwrote silently: " + string(p))
 		}
 	}
@@ -314,12 +318,21 @@ func (w *world) commit(c change, plan Plan, written Written) {
 
 // sentAlike says whether a revision that this one superseded had a part as people made it: ROOMS has lost nothing by it.
 func (w *world) sentAlike(b Booking, p Part) bool {
-	i := w.exchange.find(w.link.ItemID)
 	for _, e := range b.Earlier {
 		for _, x := range w.exchange.items {
-			if (x == i || x.where != "calendar") && DigestsOf(stored(e.Content), w.policy, "")[p] == x.signedAs[p] {
+			if DigestsOf(stored(e.Content), w.policy, "")[p] == x.signedAs[p] {
 				return true
 			}
+		}
+	}
+	return false
+}
+
+// broughtBack says whether people made a part what it was in a version that ROOMS knew, and may have based b on.
+func (w *world) broughtBack(b Booking, p Part) bool {
+	for _, x := range w.exchange.items {
+		if signed, ok := x.signedAs[p]; ok && b.BasedOn != "" && (signed == "" || w.rooms.values[string(p)+signed]) {
+			return true
 		}
 	}
 	return false
@@ -345,12 +358,17 @@ func (w *world) checkWritten(c change, a Answer, i *item) {
 			delete(i.authors, p) // both have it alike
 		}
 	}
+	for p := range i.origins {
+		if want[p] == is[p] {
+			delete(i.origins, p)
+		}
+	}
 	fits := fitting(mix(i.content, c.booking.Content, func(p Part) bool { return p.ofMeeting() }))
 	for p, dirty := range c.dirty {
 		if !dirty || w.wandered {
 			continue // a copy that the link follows may be older than what ROOMS wrote
 		}
-		if p.ofMeeting() && (want[p] != "" && !fits(p) || i.peoplesPattern) {
+		if p.ofMeeting() && (want[p] != "" && !fits(p) || i.peoplesPattern || i.unsigned[p]) {
 			continue // Exchange's pattern has no such meeting, or somebody has set it anew
 		}
 		if want[p] != is[p] && !slices.Contains(a.Lost, p) && i.authors[p] == 0 && a.Reason != events.ConflictDeleted {

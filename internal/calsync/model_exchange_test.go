@@ -36,6 +36,7 @@ type item struct {
 	authors  map[Part]int
 	origins  map[Part]string // what these parts were before
 	signedAs map[Part]string // and what people made of them
+	unsigned map[Part]bool   // what they changed while nothing tells it from what was not written yet
 }
 
 func (i *item) changeKey() string { return fmt.Sprintf("%s/%d", i.id, i.key) }
@@ -77,7 +78,7 @@ func (x *exchange) find(id string) *item {
 
 func (x *exchange) create(id string, revision int64, c Content) *item {
 	c.Meetings = nil
-	n := &item{id: x.id(), bookingID: id, revision: revision, content: stored(c), where: "calendar", authors: map[Part]int{}, origins: map[Part]string{}, signedAs: map[Part]string{}}
+	n := &item{id: x.id(), bookingID: id, revision: revision, content: stored(c), where: "calendar", authors: map[Part]int{}, origins: map[Part]string{}, signedAs: map[Part]string{}, unsigned: map[Part]bool{}}
 	n.uid = "uid-" + n.id
 	x.items = append(x.items, n)
 	x.touch(n)
@@ -97,6 +98,7 @@ func (x *exchange) update(id, key string, revision int64, c Content, parts []Par
 	for _, p := range parts {
 		i.content = withPart(i.content, c, p)
 		delete(i.authors, p)
+		delete(i.origins, p)
 	}
 	if slices.Contains(parts, PartTime) {
 		if wasSeries && c.Recurrence == nil {
@@ -139,6 +141,7 @@ func (x *exchange) meeting(id, key string, original time.Time, c *Content, parts
 	}
 	i.content.Meetings = append(i.content.Meetings, changedMeeting(m, c, parts))
 	delete(i.authors, MeetingPart(original))
+	delete(i.origins, MeetingPart(original))
 	x.checkMeetings(i)
 	x.touch(i)
 	return i, ""

@@ -136,7 +136,11 @@ func (w *world) peopleChange(i *item) {
 func (w *world) personEdits(i *item, c Content) {
 	before := DigestsOf(i.content, w.policy, "")
 	i.content = stored(c)
-	i.peoples = i.peoples || i.id != w.link.ItemID // touched before it was linked
+	if i.id != w.link.ItemID {
+		for _, x := range w.exchange.items { // nothing tells which of doubles was touched, once a server has changed them too
+			x.peoples = x.peoples || x.revision == i.revision && x.bookingID == i.bookingID
+		}
+	}
 	after := DigestsOf(i.content, w.policy, "")
 	w.exchange.touch(i)
 	w.signatures++
@@ -144,6 +148,9 @@ func (w *world) personEdits(i *item, c Content) {
 	for _, p := range parts(before, after) {
 		switch {
 		case p.ofMeeting() && after[p] == "" && before[PartTime] != after[PartTime]:
+			if _, known := i.origins[p]; !known {
+				i.origins[p] = before[p]
+			}
 			delete(i.authors, p) // it went with the pattern
 		case before[p] != after[p]:
 			w.sign(i, p, before[p], after[p])
@@ -153,19 +160,20 @@ func (w *world) personEdits(i *item, c Content) {
 
 // sign signs a part, unless people have brought it back to what it was before they came.
 func (w *world) sign(i *item, p Part, before, after string) {
-	if i.authors[p] == 0 {
+	if _, known := i.origins[p]; !known {
 		i.origins[p] = before
 	}
-	unwritten := p.ofMeeting() && after == "" && w.tried // nothing tells a meeting that was put back from one not written yet
+	unwritten := p.ofMeeting() && w.tried // nothing tells a meeting that was put back from one not written yet
 	if i.signedAs[p], i.authors[p] = after, w.signatures; i.origins[p] == after || unwritten {
 		delete(i.authors, p)
+		i.unsigned[p] = unwritten
 	}
 }
 
 func (w *world) copyItem(i *item) {
 	n := *i
 	n.id, n.peoples, n.authors, n.origins, n.key = w.exchange.id(), true, map[Part]int{}, map[Part]string{}, 0
-	n.signedAs = map[Part]string{}
+	n.signedAs, n.unsigned = map[Part]string{}, map[Part]bool{}
 	n.content.Meetings = slices.Clone(i.content.Meetings)
 	if w.r.IntN(2) == 0 {
 		n.uid = ""
@@ -185,7 +193,7 @@ func (w *world) split(i *item) {
 		return
 	}
 	w.personEdits(i, c)
-	rest := &item{id: w.exchange.id(), where: "calendar", content: stored(w.drawContent()), peoples: true, authors: map[Part]int{}, origins: map[Part]string{}, signedAs: map[Part]string{}}
+	rest := &item{id: w.exchange.id(), where: "calendar", content: stored(w.drawContent()), peoples: true, authors: map[Part]int{}, origins: map[Part]string{}, signedAs: map[Part]string{}, unsigned: map[Part]bool{}}
 	w.exchange.items = append(w.exchange.items, rest)
 	w.exchange.touch(rest)
 }

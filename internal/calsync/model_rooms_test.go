@@ -19,8 +19,9 @@ type rooms struct {
 	changedIn map[Part]int64 // the revision that changed a part last
 	mirror    Content        // the appointment as far as ROOMS has been told
 	sent      map[int64]Content
-	key       string       // the newest change key that it knows
-	knows     map[int]bool // edits of people that it was told of
+	key       string          // the newest change key that it knows
+	knows     map[int]bool    // edits of people that it was told of
+	values    map[string]bool // parts that it was told of, with their digests
 	inbox     []message
 }
 
@@ -115,6 +116,9 @@ func (r *rooms) read() {
 	m := r.inbox[0]
 	r.inbox = r.inbox[1:]
 	r.world.say("rooms reads: %+v kind %s key %s %v", m.answer, m.kind, m.key, values(Normal(m.content, r.world.policy)))
+	for p, digest := range DigestsOf(m.content, r.world.policy, "") {
+		r.values[string(p)+digest] = true
+	}
 	for _, n := range m.authors {
 		if m.kind != "" || m.answer.Kind == Conflict {
 			r.knows[n] = true
@@ -202,11 +206,7 @@ func (r *rooms) answer(m message) {
 	case a.Kind == Conflict:
 		r.mirror = m.content
 	default:
-		r.mirror = mix(r.mirror, r.sent[m.revision], r.unanswered)
-		// What was overwritten, or created, is as ROOMS sent it last, or will be.
-		r.mirror = mix(r.mirror, r.sent[r.revision], func(p Part) bool {
-			return a.Reason == events.AppliedCreated || slices.Contains(a.Overwritten, p)
-		})
+		r.mirror = r.sent[m.revision]
 	}
 	if r.answered = m.revision; r.stands {
 		r.adopt()

@@ -106,7 +106,7 @@ func TestConverges(t *testing.T) {
 	}
 	begun := time.Now()
 	failed := 0
-	for seed := range uint64(cases) {
+	for seed := uint64(100000); seed < 220000; seed++ {
 		w := play(seed, sound(), false)
 		if len(w.faults) > 0 {
 			w = play(seed, sound(), true)

@@ -22,6 +22,9 @@ func decideUpdate(b Booking, l Link, s Seen, p Policy) Plan {
 	if anew {
 		plan.Steps = append(plan.Steps, m.stepsAnew()...)
 		plan.link.Generation++
+		if n := s.Successor; n != nil { // where it is complete already no write will tell its id
+			plan.link.ItemID, plan.link.ChangeKey, plan.link.UID = n.ID, n.ChangeKey, n.UID
+		}
 	} else {
 		plan.Steps = append(plan.Steps, m.steps()...)
 	}
@@ -195,33 +198,16 @@ func (m *threeWay) finish(n Held, c Content) []Step {
 	return out
 }
 
-// untold says whether the appointment has something of others that the answer does not tell of. ROOMS is told of it even if
-// it was before: it may have taken a change of its own for the one that counts.
+// untold says whether something of Exchange's stays that the revision has otherwise, or that was not compared: what people
+// did to a successor. ROOMS takes an applied revision for what the calendar shows, so it is told of the appointment as it
+// is right after, even if it was before.
 func (m *threeWay) untold() bool {
-	if m.l.Told.Gone {
-		return m.s.Sight == Found // it is back
-	}
-	for part, v := range m.verdicts {
-		if v == open || v == same && m.toldOtherwise(part) {
+	for _, v := range m.verdicts {
+		if v == open {
 			return true
 		}
 	}
-	return false
-}
-
-// toldOtherwise says whether the last that ROOMS was told of a part, by a calendar change or a conflict, is not what is
-// there, or will be: it was changed back since, or this revision or an attempt that broke off writes over it. ROOMS may read
-// of it only after it made the revision.
-func (m *threeWay) toldOtherwise(part Part) bool {
-	t := m.l.Told
-	if m.disputed(part) && m.l.Exchange[part] != m.exchange[part] {
-		return true
-	}
-	is := m.exchange[part]
-	if m.verdicts[part] == written {
-		is = m.rooms[part]
-	}
-	return m.s.Sight == Found && t.known() && !t.Gone && t.Exchange[part] != is
+	return m.s.Successor != nil
 }
 
 // nextLink is the link when the steps have succeeded, but for what only the writes can tell.
@@ -254,7 +240,7 @@ func (m *threeWay) nextLink() Link {
 			next.Open = append(next.Open, part)
 		}
 	}
-	if next.Told.Exchange = told; len(next.Open) == 0 && !m.untold() || !m.l.Told.known() || m.l.Told.Gone {
+	if next.Told.Exchange = told; len(next.Open) == 0 || !m.l.Told.known() || m.l.Told.Gone {
 		next.Told = Told{}
 	}
 	if m.s.Sight == Found {
@@ -265,11 +251,11 @@ func (m *threeWay) nextLink() Link {
 
 func (m *threeWay) answer(steps []Step) Answer {
 	a := Answer{Kind: Applied, Reason: events.AppliedUpdated}
-	for _, part := range parts(m.rooms, m.exchange, m.l.Told.Exchange, m.l.Disputed) {
+	for _, part := range parts(m.rooms, m.exchange) {
 		switch v := m.verdicts[part]; {
 		case v == kept:
 			a.Lost = append(a.Lost, part)
-		case v == overwrote, v == written && m.disputed(part), (v == agreed || v == written && !m.exactly) && m.toldOtherwise(part), slices.Contains(m.s.Overwritten, part):
+		case v == overwrote, slices.Contains(m.s.Overwritten, part):
 			a.Overwritten = append(a.Overwritten, part)
 		}
 	}
