@@ -2,6 +2,7 @@ package calsync
 
 import (
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -102,6 +103,22 @@ func (t Told) history() []Version {
 		return nil
 	}
 	return append([]Version{{t.ChangeKey, t.Exchange}}, t.Before[:min(len(t.Before), maxHistory-1)]...)
+}
+
+func (t Told) clone() Told {
+	t.Exchange, t.Before = copyOf(t.Exchange), slices.Clone(t.Before)
+	for i := range t.Before {
+		t.Before[i].Exchange = copyOf(t.Before[i].Exchange)
+	}
+	return t
+}
+
+// sent makes a part what ROOMS itself has sent since it was told: whatever version it names, it knows that.
+func (t Told) sent(part Part, digest string) {
+	set(t.Exchange, part, digest)
+	for _, v := range t.Before {
+		set(v.Exchange, part, digest)
+	}
 }
 
 // TellGone takes in that the linked appointment is not in the calendar any more, or stands there cancelled, of which

@@ -18,7 +18,7 @@ func Look(b Booking, l Link, found []Held) Seen {
 	linked := slices.IndexFunc(found, func(h Held) bool { return l.State == LinkLive && h.ID == l.ItemID })
 	switch {
 	case linked >= 0 && !found[linked].Cancelled:
-		return beside(b, found[linked], live)
+		return beside(b, found[linked], live, 0)
 	case len(live) > 0:
 		return among(b, l, live)
 	case linked >= 0:
@@ -27,13 +27,13 @@ func Look(b Booking, l Link, found []Held) Seen {
 	return Seen{Sight: Gone}
 }
 
-// beside looks for what an attempt at this revision made beside the linked appointment to take its place. Anything else
-// is somebody's copy, and left alone.
-func beside(b Booking, linked Held, live []Held) Seen {
+// beside looks for what an attempt at this revision made beside the linked appointment to take its place: it is younger, of a
+// revision that is higher by so much at least, and has a UID of its own. Anything else is somebody's copy, and left alone.
+func beside(b Booking, linked Held, live []Held, higher int64) Seen {
 	s := Seen{Sight: Found, Held: linked}
 	younger := live[slices.IndexFunc(live, func(h Held) bool { return h.ID == linked.ID })+1:]
 	successors := slices.DeleteFunc(slices.Clone(younger), func(h Held) bool {
-		return h.ID == linked.ID || !made(b, h) || linked.Revision >= h.Revision || h.UID == linked.UID
+		return h.ID == linked.ID || !made(b, h) || h.Revision < linked.Revision+higher || h.UID == "" || h.UID == linked.UID
 	})
 	if len(successors) > 0 {
 		var one Held
@@ -102,7 +102,7 @@ func among(b Booking, l Link, live []Held) Seen {
 	}
 	ours := slices.DeleteFunc(live, func(h Held) bool { return rank(h) > 0 })
 	first := slices.MinFunc(ours, func(a, b Held) int { return cmp.Compare(a.Revision, b.Revision) })
-	if s := beside(b, first, ours); s.Successor != nil {
+	if s := beside(b, first, ours, 1); s.Successor != nil {
 		return s // an attempt was making it anew
 	}
 	slices.SortStableFunc(ours, func(a, b Held) int { return cmp.Compare(b.Revision, a.Revision) })

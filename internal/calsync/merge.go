@@ -208,20 +208,26 @@ func (m *threeWay) coupleMeetings() {
 	if m.s.Sight != Found || !m.mixed() {
 		return
 	}
-	fits := fitting(m.content())
+	for range len(m.verdicts) { // a meeting that is not moved may be in another's way
+		if !m.coupleOnce(fitting(m.content())) {
+			return
+		}
+	}
+}
+
+// coupleOnce says whether it changed a verdict.
+func (m *threeWay) coupleOnce(fits func(Part) bool) bool {
+	changed, time := false, m.verdicts[PartTime]
 	for part, v := range m.verdicts {
 		switch {
 		case !part.ofMeeting() || fits(part):
-		case v.stays() && m.exchange[part] != "" && !m.verdicts[PartTime].stays():
-			if m.verdicts[PartTime].writes() {
-				m.verdicts[part] = overwrote
-			}
-		case v.writes() && (m.rooms[part] != "" || !m.verdicts[PartTime].stays()):
-			if !m.verdicts[PartTime].writes() {
-				m.verdicts[part] = kept
-			}
+		case v.stays() && m.exchange[part] != "" && time.writes():
+			m.verdicts[part], changed = overwrote, true
+		case v.writes() && !time.writes() && (m.rooms[part] != "" || !time.stays()):
+			m.verdicts[part], changed = kept, true
 		}
 	}
+	return changed
 }
 
 // mixed says whether meetings come from both sides, or from another side than their pattern.

@@ -80,6 +80,7 @@ func (w *world) run() bool {
 	}
 	fates := Supersede(batch, func(string) int64 { return w.link.Revision })
 	w.superseded = nil
+	w.replay()
 	for i, fate := range fates {
 		c := w.changes[w.applied+i]
 		switch fate {
@@ -99,6 +100,17 @@ func (w *world) run() bool {
 	return true
 }
 
+// replay gives the planner a revision again that had its answer.
+func (w *world) replay() {
+	if w.applied == 0 || !w.chance(10) {
+		return
+	}
+	old := w.changes[w.r.IntN(w.applied)].booking
+	if plan := w.brain.decide(old, w.link, Seen{}, w.policy); plan.Answer.Reason != events.RejectedStale {
+		w.fault("did an old revision again")
+	}
+}
+
 // process brings one revision to its answer.
 func (w *world) process(c change) bool {
 	seen := Seen{}
@@ -110,10 +122,18 @@ func (w *world) process(c change) bool {
 	for range 8 {
 		seen.Overwritten = overwritten
 		plan := w.brain.decide(c.booking, w.link, seen, w.policy)
-		w.say("decide rev %d: %+v %+v", c.booking.Revision, plan.Answer, stepKinds(plan.Steps))
+		if w.verbose {
+			w.say("decide rev %d: %+v %+v", c.booking.Revision, plan.Answer, stepKinds(plan.Steps))
+		}
 		if plan.Look {
 			seen = w.look(c.booking)
 			continue
+		}
+		if seen.Sight == Gone && w.link.State == LinkLive && !c.booking.Cancelled && plan.Answer.Reason != events.ConflictDeleted {
+			w.fault("made anew what people had just deleted")
+		}
+		if plan.Answer.Reason == events.ConflictDeleted && w.link.State == LinkCancelled {
+			w.fault("called ROOMS' own cancellation somebody's")
 		}
 		written, end := w.execute(c.booking, plan.Steps)
 		switch end {
@@ -293,12 +313,15 @@ func (w *world) commit(c change, plan Plan, written Written) {
 	w.link = plan.Done(written, w.now())
 	w.noteWandering()
 	m := message{revision: b.Revision, answer: a, key: w.link.ChangeKey}
-	w.ahead[w.link.ChangeKey] = true
+	if w.r.IntN(2) == 0 {
+		w.ahead[w.link.ChangeKey] = true
+	}
 	if plan.Untold {
 		m.key = ""
 	}
 	if i := w.exchange.find(w.link.ItemID); i != nil && !b.Cancelled {
-		if a.Kind == Applied || a.Kind == Conflict {
+		w.forgetAgreed(b, i)
+		if !w.tried || !plan.Untold { // an attempt that broke off may have met a conflict
 			w.checkWritten(c, a, i)
 		}
 		m.content, m.authors = i.told(), copyAuthors(i.authors)
@@ -318,6 +341,9 @@ func (w *world) commit(c change, plan Plan, written Written) {
 
 // sentAlike says whether a revision that this one superseded had a part as people made it: ROOMS has lost nothing by it.
 func (w *world) sentAlike(b Booking, p Part) bool {
+	if p.ofMeeting() && len(b.Earlier) > 0 {
+		return true // writing a meeting leaves no trace of the revision: nothing tells whose it was
+	}
 	for _, e := range b.Earlier {
 		for _, x := range w.exchange.items {
 			if DigestsOf(stored(e.Content), w.policy, "")[p] == x.signedAs[p] {
@@ -350,19 +376,32 @@ func (w *world) asTheyMadeIt(id string) {
 	}
 }
 
-// checkWritten demands that what ROOMS changed is there, or named as lost, unless somebody changed it since.
-func (w *world) checkWritten(c change, a Answer, i *item) {
-	want, is := DigestsOf(stored(c.booking.Content), w.policy, ""), DigestsOf(i.content, w.policy, "")
-	for p := range i.authors {
+// forgetAgreed forgets who made the parts that both sides have alike now.
+func (w *world) forgetAgreed(b Booking, i *item) {
+	want, is := DigestsOf(stored(b.Content), w.policy, ""), DigestsOf(i.content, w.policy, "")
+	for _, p := range parts(want, is, i.marks()) {
 		if want[p] == is[p] {
-			delete(i.authors, p) // both have it alike
-		}
-	}
-	for p := range i.origins {
-		if want[p] == is[p] {
+			delete(i.authors, p)
 			delete(i.origins, p)
 		}
 	}
+}
+
+// marks are the parts that people have had a hand in.
+func (i *item) marks() Digests {
+	d := Digests{}
+	for p := range i.authors {
+		d[p] = "signed"
+	}
+	for p := range i.origins {
+		d[p] = "signed"
+	}
+	return d
+}
+
+// checkWritten demands that what ROOMS changed is there, or named as lost, unless somebody changed it since.
+func (w *world) checkWritten(c change, a Answer, i *item) {
+	want, is := DigestsOf(stored(c.booking.Content), w.policy, ""), DigestsOf(i.content, w.policy, "")
 	fits := fitting(mix(i.content, c.booking.Content, func(p Part) bool { return p.ofMeeting() }))
 	for p, dirty := range c.dirty {
 		if !dirty || w.wandered {
@@ -381,7 +420,11 @@ func (w *world) checkWritten(c change, a Answer, i *item) {
 func (w *world) tellOf(i *item) {
 	h, meetings := i.held()
 	var news bool
+	own := i.changeKey() == w.link.ChangeKey && len(w.link.Open) == 0
 	if w.link, news = w.brain.tell(w.link, h, meetings, w.policy, w.now()); news {
+		if own {
+			w.fault("told ROOMS of its own write")
+		}
 		w.send(message{kind: events.KindUpdated, key: i.changeKey(), content: i.told(), authors: copyAuthors(i.authors)})
 	}
 	w.noteWandering()

@@ -99,7 +99,9 @@ func (w *world) people() {
 	default:
 		w.peopleChange(i)
 	}
-	w.say("people: %s %+v %s", i.id, values(Normal(i.content, w.policy)), i.where)
+	if w.verbose {
+		w.say("people: %s %+v %s", i.id, values(Normal(i.content, w.policy)), i.where)
+	}
 }
 
 func (w *world) peopleChange(i *item) {
@@ -199,7 +201,5 @@ func (w *world) split(i *item) {
 }
 
 func (w *world) say(format string, args ...any) {
-	if w.verbose {
-		w.log = append(w.log, fmt.Sprintf(format, args...))
-	}
+	w.log = append(w.log, fmt.Sprintf(format, args...))
 }

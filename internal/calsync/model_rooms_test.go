@@ -105,7 +105,9 @@ func (r *rooms) publish() {
 	r.sent[r.revision], r.published, r.anew = r.content, r.content, false
 	w.changes = append(w.changes, c)
 	w.messages++
-	w.say("rooms: rev %d %+v based on %q cancelled %v", r.revision, values(Normal(r.content, w.policy)), c.booking.BasedOn, b.Cancelled)
+	if w.verbose {
+		w.say("rooms: rev %d %+v based on %q cancelled %v", r.revision, values(Normal(r.content, w.policy)), c.booking.BasedOn, b.Cancelled)
+	}
 }
 
 // unanswered says whether a part was changed in a revision whose answer is not there yet. Until then it is ROOMS'.
@@ -115,7 +117,9 @@ func (r *rooms) unanswered(p Part) bool { return r.changedIn[p] > r.answered }
 func (r *rooms) read() {
 	m := r.inbox[0]
 	r.inbox = r.inbox[1:]
-	r.world.say("rooms reads: %+v kind %s key %s %v", m.answer, m.kind, m.key, values(Normal(m.content, r.world.policy)))
+	if r.world.verbose {
+		r.world.say("rooms reads: %+v kind %s key %s %v", m.answer, m.kind, m.key, values(Normal(m.content, r.world.policy)))
+	}
 	for p, digest := range DigestsOf(m.content, r.world.policy, "") {
 		r.values[string(p)+digest] = true
 	}

@@ -219,28 +219,28 @@ func (m *threeWay) nextLink() Link {
 	next.Open, next.Unsure, next.Settled = nil, false, false
 	next.Series = m.content().Recurrence != nil
 	next.Notified = next.Notified || m.b.Notify && len(m.b.Content.Attendees) > 0
-	told := copyOf(m.l.Told.Exchange)
-	next.Disputed = copyOf(m.l.Disputed)
+	next.Disputed, next.Told = copyOf(m.l.Disputed), m.l.Told.clone()
 	for _, part := range parts(m.rooms, m.exchange, m.baseRooms, m.baseExchange) {
 		if v := m.verdicts[part]; v == kept {
 			next.Disputed[part] = m.rooms[part]
 		} else if v.writes() || v == agreed {
 			delete(next.Disputed, part)
 		}
+		if v := m.verdicts[part]; v.writes() || v == agreed {
+			next.Told.sent(part, m.rooms[part])
+		}
 		switch v := m.verdicts[part]; {
 		case v.writes():
 			set(next.Rooms, part, m.rooms[part])
 			set(next.Exchange, part, m.rooms[part])
-			set(told, part, m.rooms[part])
 		case v == agreed, v == kept:
 			set(next.Rooms, part, m.exchange[part])
 			set(next.Exchange, part, m.exchange[part])
-			set(told, part, m.exchange[part])
 		case v == open:
 			next.Open = append(next.Open, part)
 		}
 	}
-	if next.Told.Exchange = told; len(next.Open) == 0 || !m.l.Told.known() || m.l.Told.Gone {
+	if len(next.Open) == 0 || !m.l.Told.known() || m.l.Told.Gone {
 		next.Told = Told{}
 	}
 	if m.s.Sight == Found {
