@@ -84,11 +84,16 @@ type Link struct {
 	// Settled says that Exchange holds what the appointment looked like when it was read at ChangeKey. Until then it
 	// holds what was written.
 	Settled bool `json:"settled,omitempty"`
-	// Series says that the appointment is a series.
-	Series bool `json:"series,omitempty"`
+	// Series says that the appointment is a series, Exceptions that meetings of it were changed: such a meeting may have
+	// texts of its own, also when it looks like its series.
+	Series     bool `json:"series,omitempty"`
+	Exceptions bool `json:"exceptions,omitempty"`
 	// Open are the parts that somebody changed in Exchange and that ROOMS' last revision, which did not know of it, left
 	// as they are: both sides have still to agree on them.
 	Open []Part `json:"open,omitempty"`
+	// Disputed are the parts of ROOMS' that a conflict named as lost, as they were: until ROOMS has another, or says that it
+	// knows Exchange's, it may not have read of it.
+	Disputed Digests `json:"disputed,omitempty"`
 	// Unsure says that a write was given up whose outcome nobody found out: the calendar must be looked into first.
 	Unsure bool `json:"unsure,omitempty"`
 
@@ -105,6 +110,15 @@ type Told struct {
 	At        time.Time `json:"at"` // when it was committed, by the queue's clock
 	Exchange  Digests   `json:"exchange"`
 	Gone      bool      `json:"gone,omitempty"` // that it was deleted, or moved out of the calendar
+	// Before are the versions told before this one since both sides agreed last, the newest first: ROOMS may have made a
+	// revision of any of them.
+	Before []Version `json:"before,omitempty"`
+}
+
+// Version is what an appointment was like at a change key.
+type Version struct {
+	ChangeKey string  `json:"changeKey"`
+	Exchange  Digests `json:"exchange"`
 }
 
 // LinkState says what became of a booking's appointment.

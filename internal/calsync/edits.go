@@ -15,8 +15,10 @@ type edits struct {
 	series Content
 	wanted []Meeting
 	there  []Meeting // those that differ in Exchange now
-	unseen bool      // nobody has looked what they are
-	policy Policy
+	// rewritten are the parts that are written to the series before. A meeting that differs in anything may have a text of
+	// its own that only happens to be the series' old one, and does not follow it.
+	rewritten []Part
+	policy    Policy
 }
 
 // original is the original start of a meeting's part.
@@ -37,13 +39,13 @@ func meetingSteps(b Booking, e edits) []Step {
 	wanted := slices.Clone(e.wanted)
 	slices.SortFunc(wanted, func(a, b Meeting) int { return a.Original.Compare(b.Original) })
 	for _, m := range wanted {
-		now := e.now(m.Original)
+		now, differs := e.now(m.Original)
 		switch {
 		case m.Cancelled && now.Cancelled:
 		case m.Cancelled:
 			cancels = append(cancels, Step{Kind: StepCancelMeeting, Original: m.Original, Notify: b.Notify})
 		default:
-			step := e.change(b, m, now)
+			step := e.change(b, m, now, differs)
 			if len(step.Parts) == 0 {
 				continue
 			}
@@ -58,24 +60,24 @@ func meetingSteps(b Booking, e edits) []Step {
 	return slices.Concat(cancels, later, others)
 }
 
-// now is a meeting as it is in Exchange.
-func (e edits) now(original time.Time) Meeting {
+// now is a meeting as it is in Exchange, and whether it differs there from its series.
+func (e edits) now(original time.Time) (Meeting, bool) {
 	for _, m := range e.there {
 		if minute(m.Original).Equal(minute(original)) {
-			return m
+			return m, true
 		}
 	}
-	return patternMeeting(e.series, original)
+	return patternMeeting(e.series, original), false
 }
 
-// change writes what of a meeting is not as it is to be; without a look, all that it can have of its own.
-func (e edits) change(b Booking, m, now Meeting) Step {
+// change writes what of a meeting is not as it is to be.
+func (e edits) change(b Booking, m, now Meeting, differs bool) Step {
 	c := e.series
 	c.Recurrence, c.Meetings = nil, nil
 	c.Start, c.End = m.Start, m.End
 	step := Step{Kind: StepMeeting, Original: m.Original, Notify: b.Notify}
-	put := func(part Part, differs bool) {
-		if differs || e.unseen {
+	put := func(part Part, other bool) {
+		if other {
 			step.Parts = append(step.Parts, part)
 		}
 	}
@@ -83,7 +85,8 @@ func (e edits) change(b Booking, m, now Meeting) Step {
 	text := func(part Part, into *string, wanted, is *string) {
 		series := *into
 		*into = *cmp.Or(wanted, &series)
-		put(part, oneLine(*into) != oneLine(*cmp.Or(is, &series)))
+		stays := wanted == nil && differs && slices.Contains(e.rewritten, part)
+		put(part, stays || oneLine(*into) != oneLine(*cmp.Or(is, &series)))
 	}
 	if !e.policy.Resource {
 		text(PartSubject, &c.Subject, m.Subject, now.Subject)

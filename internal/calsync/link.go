@@ -2,6 +2,7 @@ package calsync
 
 import (
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -35,7 +36,8 @@ func Settle(l Link, h Held, meetings []Appointment, p Policy) Link {
 	for _, part := range l.Open {
 		set(now, part, l.Exchange[part])
 	}
-	l.Exchange, l.UID, l.Series, l.Settled = now, h.UID, h.Recurrence != nil, true
+	l.Exchange, l.Settled = now, true
+	l.learn(h)
 	return l
 }
 
@@ -64,15 +66,59 @@ func Tell(l Link, h Held, meetings []Appointment, p Policy, at time.Time) (Link,
 	if l.Told.known() {
 		known = l.Told.Exchange
 	}
-	l.ItemID, l.UID, l.Series, l.State = h.ID, h.UID, h.Recurrence != nil, LinkLive
+	l.learn(h)
+	l.State = LinkLive
 	if back || !maps.Equal(now, known) {
-		l.Told, l.At = Told{ChangeKey: h.ChangeKey, At: at, Exchange: now}, at
+		l.Told, l.At = Told{ChangeKey: h.ChangeKey, At: at, Exchange: now, Before: l.Told.history()}, at
 		return l, true
 	}
 	if !l.Told.known() {
 		l.ChangeKey = h.ChangeKey // else ROOMS may name the version that it was told of
 	}
 	return l, false
+}
+
+// TellAnew takes in the linked appointment as one that ROOMS is told of with the answer to a revision ([Plan.Untold]),
+// whatever it was told before.
+func TellAnew(l Link, h Held, meetings []Appointment, p Policy, at time.Time) Link {
+	now := DigestsOf(ContentOf(h, meetings), p, l.BookingID)
+	l.Told = Told{ChangeKey: h.ChangeKey, At: at, Exchange: now, Before: l.Told.history()}
+	l.learn(h)
+	l.At = at
+	return l
+}
+
+// learn takes over what an appointment says of itself.
+func (l *Link) learn(h Held) {
+	l.ItemID, l.UID, l.Series, l.Exceptions = h.ID, h.UID, h.Recurrence != nil, len(h.Modified) > 0
+}
+
+// maxHistory bounds the versions that a link remembers. A revision of an older one is taken as of the version that both
+// sides agreed on.
+const maxHistory = 4
+
+// history is what comes before the next version that is told.
+func (t Told) history() []Version {
+	if !t.known() || t.Gone {
+		return nil
+	}
+	return append([]Version{{t.ChangeKey, t.Exchange}}, t.Before[:min(len(t.Before), maxHistory-1)]...)
+}
+
+func (t Told) clone() Told {
+	t.Exchange, t.Before = copyOf(t.Exchange), slices.Clone(t.Before)
+	for i := range t.Before {
+		t.Before[i].Exchange = copyOf(t.Before[i].Exchange)
+	}
+	return t
+}
+
+// sent makes a part what ROOMS itself has sent since it was told: whatever version it names, it knows that.
+func (t Told) sent(part Part, digest string) {
+	set(t.Exchange, part, digest)
+	for _, v := range t.Before {
+		set(v.Exchange, part, digest)
+	}
 }
 
 // TellGone takes in that the linked appointment is not in the calendar any more, or stands there cancelled, of which

@@ -18,7 +18,7 @@ func Look(b Booking, l Link, found []Held) Seen {
 	linked := slices.IndexFunc(found, func(h Held) bool { return l.State == LinkLive && h.ID == l.ItemID })
 	switch {
 	case linked >= 0 && !found[linked].Cancelled:
-		return beside(b, found[linked], live)
+		return beside(b, found[linked], live, 0)
 	case len(live) > 0:
 		return among(b, l, live)
 	case linked >= 0:
@@ -27,19 +27,18 @@ func Look(b Booking, l Link, found []Held) Seen {
 	return Seen{Sight: Gone}
 }
 
-// beside looks for what an attempt at this revision made beside the linked appointment to take its place. Anything else
-// is somebody's copy, and left alone.
-func beside(b Booking, linked Held, live []Held) Seen {
+// beside looks for what an attempt at this revision made beside the linked appointment to take its place: it is younger, of a
+// revision that is higher by so much at least, and has a UID of its own. Anything else is somebody's copy, and left alone.
+func beside(b Booking, linked Held, live []Held, higher int64) Seen {
 	s := Seen{Sight: Found, Held: linked}
-	for _, h := range live {
-		if h.ID == linked.ID || !made(b, h) || linked.Revision >= h.Revision || h.UID == linked.UID {
-			continue
-		}
-		if s.Successor == nil {
-			s.Successor = &h
-		} else if double(*s.Successor, h) {
-			s.Doubles = append(s.Doubles, h)
-		}
+	younger := live[slices.IndexFunc(live, func(h Held) bool { return h.ID == linked.ID })+1:]
+	successors := slices.DeleteFunc(slices.Clone(younger), func(h Held) bool {
+		return h.ID == linked.ID || !made(b, h) || h.Revision < linked.Revision+higher || h.UID == "" || h.UID == linked.UID
+	})
+	if len(successors) > 0 {
+		var one Held
+		one, s.Doubles = oneOfDoubles(b, successors)
+		s.Successor = &one
 	}
 	return s
 }
@@ -49,19 +48,40 @@ func made(b Booking, h Held) bool {
 	return h.Revision == b.Revision || slices.ContainsFunc(b.Earlier, func(e Booking) bool { return e.Revision == h.Revision })
 }
 
-// double says whether two appointments were made of one request by something on the way that repeated it: they are alike,
-// but have not the UID in common that a person's copy has, or lacks.
-func double(a, b Held) bool {
-	if a.UID == "" || b.UID == "" || a.UID == b.UID || a.Revision != b.Revision {
+// doubles says whether h was made of one request with other by something on the way that repeated it, and nobody has
+// touched it since: where they differ, h is as the booking has it. They do not have the UID in common that a person's
+// copy has, or lacks.
+func doubles(b Booking, h, other Held) bool {
+	if h.UID == "" || other.UID == "" || h.UID == other.UID || h.Revision != other.Revision {
 		return false
 	}
-	x, y := DigestsOf(ContentOf(a, nil), Policy{}, a.BookingID), DigestsOf(ContentOf(b, nil), Policy{}, a.BookingID)
+	for _, e := range b.Earlier {
+		if e.Revision == h.Revision {
+			b = e
+		}
+	}
+	wanted := DigestsOf(b.Content, Policy{}, b.ID)
+	x, y := DigestsOf(ContentOf(h, nil), Policy{}, b.ID), DigestsOf(ContentOf(other, nil), Policy{}, b.ID)
 	for _, part := range allParts {
-		if x[part] != y[part] {
+		if x[part] != y[part] && x[part] != wanted[part] {
 			return false
 		}
 	}
 	return true
+}
+
+// oneOfDoubles keeps of the appointments that an attempt made the oldest, or the one that somebody has touched.
+func oneOfDoubles(b Booking, made []Held) (kept Held, double []Held) {
+	kept = made[0]
+	for _, h := range made[1:] {
+		switch {
+		case doubles(b, h, kept):
+			double = append(double, h)
+		case doubles(b, kept, h):
+			kept, double = h, append(double, kept)
+		}
+	}
+	return kept, double
 }
 
 // among chooses the booking's appointment where the linked one is not there: what an attempt at this revision made, else
@@ -77,14 +97,17 @@ func among(b Booking, l Link, live []Held) Seen {
 		return 2
 	}
 	slices.SortStableFunc(live, func(a, b Held) int { return cmp.Compare(rank(a), rank(b)) })
-	s := Seen{Sight: Found, Held: live[0]}
-	if rank(live[0]) == 0 {
-		for _, h := range live[1:] {
-			if double(live[0], h) {
-				s.Doubles = append(s.Doubles, h)
-			}
-		}
+	if rank(live[0]) > 0 {
+		return Seen{Sight: Found, Held: live[0]}
 	}
+	ours := slices.DeleteFunc(live, func(h Held) bool { return rank(h) > 0 })
+	first := slices.MinFunc(ours, func(a, b Held) int { return cmp.Compare(a.Revision, b.Revision) })
+	if s := beside(b, first, ours, 1); s.Successor != nil {
+		return s // an attempt was making it anew
+	}
+	slices.SortStableFunc(ours, func(a, b Held) int { return cmp.Compare(b.Revision, a.Revision) })
+	s := Seen{Sight: Found}
+	s.Held, s.Doubles = oneOfDoubles(b, ours)
 	return s
 }
 

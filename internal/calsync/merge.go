@@ -27,6 +27,8 @@ type threeWay struct {
 	baseRooms, baseExchange Digests // when they agreed last
 	told                    Digests // what ROOMS has been told of Exchange's
 	exactly                 bool    // ROOMS says itself that it knows that
+	adopted                 bool    // taken up as it was found: nothing says what both had agreed on
+	resumed                 bool    // an attempt has reached Exchange before
 	verdicts                map[Part]verdict
 }
 
@@ -36,10 +38,14 @@ func compare(b Booking, l Link, s Seen, p Policy) *threeWay {
 	if s.Sight == Found {
 		m.theirs = ContentOf(s.Held, s.Meetings)
 		m.exchange = DigestsOf(m.theirs, p, b.ID)
+		series := Normal(m.theirs, p)
+		for i, x := range m.theirs.Meetings { // those as their pattern stay among them: they may have texts of their own
+			m.theirs.Meetings[i] = normalMeeting(series, x, p)
+		}
 		m.findBase()
 	}
 	m.findKnowledge()
-	for _, part := range parts(m.rooms, m.exchange, m.baseRooms, m.baseExchange) {
+	for _, part := range parts(m.rooms, m.exchange, m.baseRooms, m.baseExchange, l.Told.Exchange, l.Disputed) {
 		m.verdicts[part] = m.judge(part)
 	}
 	m.coupleMeetings()
@@ -59,6 +65,7 @@ func (m *threeWay) findBase() {
 	held := m.s.Held
 	if m.l.State == LinkNone || m.l.State == LinkCancelled || m.l.Unsure && held.Revision == m.l.Revision {
 		// Nothing is known that they agreed on: ROOMS' is written wherever it differs.
+		m.adopted = true
 		m.baseRooms, m.baseExchange = copyOf(m.exchange), copyOf(m.exchange)
 	} else if held.ID == m.l.ItemID && held.ChangeKey == m.l.ChangeKey {
 		m.untouched()
@@ -66,7 +73,24 @@ func (m *threeWay) findBase() {
 	for _, tried := range append([]Booking{m.b}, m.b.Earlier...) {
 		if held.Revision == tried.Revision && tried.Revision > m.l.Revision && !tried.Cancelled {
 			m.resume(DigestsOf(tried.Content, m.p, m.b.ID))
-			return
+			break
+		}
+	}
+	m.ownMeetings()
+}
+
+// ownMeetings takes meetings that are as a superseded revision had them for written by an attempt at it: writing a meeting
+// leaves no trace of the revision.
+func (m *threeWay) ownMeetings() {
+	for _, e := range m.b.Earlier {
+		if e.Cancelled {
+			continue
+		}
+		tried := DigestsOf(e.Content, m.p, m.b.ID)
+		for _, part := range parts(tried, m.exchange, m.l.Rooms) {
+			if part.ofMeeting() && tried[part] != m.l.Rooms[part] && tried[part] == m.exchange[part] {
+				m.wasWritten(part, tried)
+			}
 		}
 	}
 }
@@ -85,17 +109,32 @@ func (m *threeWay) untouched() {
 // else's. Where it made the series, or set its pattern, the meetings that differ may not have followed yet.
 func (m *threeWay) resume(tried Digests) {
 	fresh := m.l.State != LinkLive
+	m.adopted, m.resumed = false, true
 	moved := m.s.Held.ID != m.l.ItemID || tried[PartTime] == m.exchange[PartTime] && tried[PartTime] != m.baseRooms[PartTime]
 	for _, part := range parts(tried, m.exchange, m.baseRooms, m.baseExchange) {
 		switch {
+		case m.exchange[part] == tried[part], fresh && !part.ofMeeting():
+			m.wasWritten(part, tried)
 		case part.ofMeeting() && (fresh || moved):
 			delete(m.baseRooms, part)
 			delete(m.baseExchange, part)
-		case fresh || m.exchange[part] == tried[part]:
-			set(m.baseRooms, part, tried[part])
-			set(m.baseExchange, part, tried[part])
+		case part.ofMeeting() || tried[part] == m.baseRooms[part]: // it had nothing to write there
+		case m.exchange[part] == m.baseExchange[part] && !m.disputed(part), m.p.Winner != WinnerExchange && m.p.Winner != WinnerNewest:
+			m.wasWritten(part, tried) // all parts are written at once: the server, or somebody later, made something else of it
+		case m.rooms[part] != tried[part]:
+			set(m.baseRooms, part, tried[part]) // whether it was written depends on what was there then
 		}
 	}
+}
+
+func (m *threeWay) disputed(part Part) bool {
+	_, is := m.l.Disputed[part]
+	return is
+}
+
+func (m *threeWay) wasWritten(part Part, tried Digests) {
+	set(m.baseRooms, part, tried[part])
+	set(m.baseExchange, part, tried[part])
 }
 
 func set(d Digests, part Part, digest string) {
@@ -106,16 +145,29 @@ func set(d Digests, part Part, digest string) {
 	}
 }
 
-// findKnowledge finds out which version of Exchange's ROOMS knew when it made the revision.
+// findKnowledge finds out which version of Exchange's ROOMS knew when it made the revision. One that it names itself takes
+// the place of the one that both had agreed on.
 func (m *threeWay) findKnowledge() {
 	t := m.l.Told
-	switch {
-	case m.b.BasedOn != "" && m.b.BasedOn == m.s.Held.ChangeKey:
-		m.told, m.exactly = m.exchange, true
-	case m.b.BasedOn != "" && m.b.BasedOn == t.ChangeKey:
-		m.told, m.exactly = t.Exchange, true
-	case m.b.BasedOn == "" && t.known() && m.b.Stored.After(t.At):
-		m.told = t.Exchange
+	if m.b.BasedOn == "" {
+		if t.known() && m.b.Stored.After(t.At) {
+			m.told = t.Exchange
+		}
+		return
+	}
+	versions := append([]Version{{m.s.Held.ChangeKey, m.exchange}}, t.history()...)
+	for _, v := range versions {
+		if v.ChangeKey != m.b.BasedOn {
+			continue
+		}
+		m.told, m.exactly = v.Exchange, true
+		for _, part := range parts(v.Exchange, m.baseExchange) {
+			if v.Exchange[part] != m.baseExchange[part] {
+				set(m.baseRooms, part, v.Exchange[part])
+				set(m.baseExchange, part, v.Exchange[part])
+			}
+		}
+		return
 	}
 }
 
@@ -123,16 +175,17 @@ func (m *threeWay) judge(part Part) verdict {
 	rooms, exchange := m.rooms[part], m.exchange[part]
 	roomsChanged, exchangeChanged := rooms != m.baseRooms[part], exchange != m.baseExchange[part]
 	knows := m.told != nil && m.told[part] == exchange
+	lost, disputed := m.l.Disputed[part]
 	switch {
 	case rooms == exchange:
 		return agreed
 	case !roomsChanged && !exchangeChanged:
 		return same
-	case !exchangeChanged, knows && m.exactly:
+	case knows && m.exactly, !exchangeChanged && !disputed && !m.adopted:
 		return written
 	case !roomsChanged && !knows:
 		return open
-	case m.roomsWins():
+	case m.roomsWins(), m.adopted, !exchangeChanged && rooms != lost:
 		return overwrote
 	}
 	return kept
@@ -148,43 +201,66 @@ func (m *threeWay) roomsWins() bool {
 	return true
 }
 
-// coupleMeetings corrects the verdicts about meetings by the pattern that the series is to have: a meeting of Exchange's
-// that the new pattern does not have cannot stay, and one of ROOMS' that Exchange's does not have cannot be written.
+// coupleMeetings corrects the verdicts about meetings by what they are together: a meeting of Exchange's that ROOMS' new
+// pattern does not have cannot stay, and one of ROOMS' cannot be written that Exchange's pattern does not have, or that
+// comes to a meeting which stays as somebody has put it.
 func (m *threeWay) coupleMeetings() {
-	if m.s.Sight != Found || m.rooms[PartTime] == m.exchange[PartTime] {
+	if m.s.Sight != Found || !m.mixed() {
 		return
 	}
-	merged := m.content()
-	fits := fitting(merged)
-	for part, v := range m.verdicts {
-		switch {
-		case !part.ofMeeting() || fits[part]:
-		case v.stays() && m.exchange[part] != "" && !m.verdicts[PartTime].stays():
-			m.verdicts[part] = overwrote
-		case v.writes() && m.rooms[part] != "" && m.verdicts[PartTime].stays():
-			m.verdicts[part] = kept
+	for range len(m.verdicts) { // a meeting that is not moved may be in another's way
+		if !m.coupleOnce(fitting(m.content())) {
+			return
 		}
 	}
 }
 
-// fitting are the meetings of a content that its pattern has, and that keep clear of their neighbours.
-func fitting(c Content) map[Part]bool {
-	fits := map[Part]bool{}
+// coupleOnce says whether it changed a verdict.
+func (m *threeWay) coupleOnce(fits func(Part) bool) bool {
+	changed, time := false, m.verdicts[PartTime]
+	for part, v := range m.verdicts {
+		switch {
+		case !part.ofMeeting() || fits(part):
+		case v.stays() && m.exchange[part] != "" && time.writes():
+			m.verdicts[part], changed = overwrote, true
+		case v.writes() && !time.writes() && (m.rooms[part] != "" || !time.stays()):
+			m.verdicts[part], changed = kept, true
+		}
+	}
+	return changed
+}
+
+// mixed says whether meetings come from both sides, or from another side than their pattern.
+func (m *threeWay) mixed() bool {
+	if m.rooms[PartTime] != m.exchange[PartTime] {
+		return true
+	}
+	for part, v := range m.verdicts {
+		if part.ofMeeting() && v.writes() {
+			return true
+		}
+	}
+	return false
+}
+
+// fitting says of a meeting whether the content's pattern has it and it keeps clear of its neighbours.
+func fitting(c Content) func(Part) bool {
 	if c.Recurrence == nil {
-		return fits
+		return func(Part) bool { return false }
 	}
 	slots, unplaced, _ := arrange(c)
-	crossing := map[Part]bool{}
+	bad := map[Part]bool{}
 	for i := 1; i < len(slots); i++ {
 		if crosses(c, slots[i-1], slots[i]) {
-			crossing[MeetingPart(slots[i-1].original)], crossing[MeetingPart(slots[i].original)] = true, true
+			bad[MeetingPart(slots[i-1].original)], bad[MeetingPart(slots[i].original)] = true, true
 		}
 	}
 	for i, meeting := range c.Meetings {
-		part := MeetingPart(meeting.Original)
-		fits[part] = !unplaced[i] && !crossing[part]
+		if unplaced[i] {
+			bad[MeetingPart(meeting.Original)] = true
+		}
 	}
-	return fits
+	return func(part Part) bool { return !bad[part] }
 }
 
 // content is what Exchange is to hold.
@@ -195,7 +271,9 @@ func (m *threeWay) content() Content {
 			c = withPart(c, m.theirs, part)
 		}
 	}
-	c.Meetings = m.meetings()
+	if c.Meetings = nil; c.Recurrence != nil {
+		c.Meetings = m.meetings()
+	}
 	return c
 }
 

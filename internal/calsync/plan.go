@@ -1,6 +1,7 @@
 package calsync
 
 import (
+	"slices"
 	"time"
 
 	"roomsync/events"
@@ -28,6 +29,9 @@ type Seen struct {
 	SuccessorMeetings []Appointment
 	// Doubles were made of one request by something on the way that repeated it.
 	Doubles []Held
+
+	// Overwritten are the parts that plans of this attempt named which broke off when they had written something.
+	Overwritten []Part
 
 	// Clashes are other appointments at the time of the booking, where double bookings are refused ([Clashes]).
 	Clashes []Appointment
@@ -85,8 +89,9 @@ type Plan struct {
 	Look   bool
 	Steps  []Step
 	Answer Answer
-	// Untold says that the appointment has changes of others that ROOMS has not been told of: the version that the steps
-	// make is news when it comes back, and must not be taken for an echo.
+	// Untold says that the appointment has changes of others that ROOMS has not been told of: it is to be read when the steps
+	// are done, and told of with the answer ([TellAnew]). The answer goes without a change key then, so that no revision is based
+	// on what ROOMS does not know.
 	Untold bool
 
 	link Link
@@ -161,6 +166,7 @@ func decideCreate(b Booking, l Link, s Seen, p Policy) Plan {
 		Rooms: digests, Exchange: digests, Series: b.Content.Recurrence != nil,
 	}
 	steps := append([]Step{createStep(b, b.Content)}, meetingSteps(b, edits{series: b.Content, wanted: b.Content.Meetings, policy: p})...)
+	next.Exceptions = slices.ContainsFunc(steps, changesMeeting)
 	return Plan{Steps: steps, Answer: Answer{Kind: Applied, Reason: events.AppliedCreated}, link: next}
 }
 

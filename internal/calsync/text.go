@@ -47,7 +47,7 @@ func htmlText(markup string) string {
 		switch kind {
 		case html.TextToken:
 			if unread == 0 {
-				b.WriteString(strings.NewReplacer("\n", " ", "\r", " ").Replace(t.Data))
+				b.WriteString(sourceLines.Replace(t.Data))
 			}
 		case html.StartTagToken, html.SelfClosingTagToken, html.EndTagToken:
 			unread = max(unread+unreadDepth(kind, t.DataAtom), 0)
@@ -57,6 +57,8 @@ func htmlText(markup string) string {
 		}
 	}
 }
+
+var sourceLines = strings.NewReplacer("\n", " ", "\r", " ") // line ends of the source are blanks
 
 func unreadDepth(kind html.TokenType, tag atom.Atom) int {
 	switch {
