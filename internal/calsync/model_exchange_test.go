@@ -200,10 +200,11 @@ func (x *exchange) move(i *item, where string) {
 // held is an item as a client reads it.
 func (i *item) held() (Held, []Appointment) {
 	c := i.content
-	h := Held{Body: c.Body, Reminder: c.Reminder, Categories: c.Categories, BookingID: i.bookingID, Revision: i.revision}
+	h := Held{Body: c.Body, Reminder: c.Reminder, Categories: c.Categories}
 	h.Appointment = Appointment{
 		ID: i.id, ChangeKey: i.changeKey(), UID: i.uid, Type: Single, Start: c.Start, End: c.End, StartZone: c.Zone, FreeBusy: c.FreeBusy,
 		Sensitivity: c.Sensitivity, Subject: c.Subject, Location: c.Location, Recurrence: c.Recurrence, LastModified: i.modified, Cancelled: i.cancelled,
+		BookingID: i.bookingID, Revision: i.revision,
 	}
 	var meetings []Appointment
 	for _, m := range c.Meetings {

@@ -31,7 +31,6 @@ func mutants() map[string]brain {
 	}
 	add("creates without a look after an attempt broke off", func(b *brain) { b.forgets = true })
 	decide("does not know its own attempt", func(b *Booking, l *Link, s *Seen, _ *Policy) { s.Held.Revision = min(s.Held.Revision, l.Revision) }, nil)
-	decide("forgets superseded attempts", func(b *Booking, _ *Link, _ *Seen, _ *Policy) { b.Earlier = nil }, nil)
 	decide("forgets what ROOMS was told", func(_ *Booking, l *Link, _ *Seen, _ *Policy) { l.Told = Told{} }, nil)
 	decide("forgets what is open", func(_ *Booking, l *Link, _ *Seen, _ *Policy) { l.Open = nil }, nil)
 	decide("forgets what was lost", func(_ *Booking, l *Link, _ *Seen, _ *Policy) { l.Disputed = nil }, nil)
@@ -66,11 +65,6 @@ func mutants() map[string]brain {
 	decide("keeps no tombstone", nil, func(p *Plan) {
 		if p.link.State == LinkCancelled {
 			p.link = Link{}
-		}
-	})
-	decide("takes a cancelled booking for a deleted one", nil, func(p *Plan) {
-		if p.link.State == LinkCancelled {
-			p.link.State = LinkLive
 		}
 	})
 	decide("keeps no link", nil, func(p *Plan) { p.link.Rooms, p.link.Exchange = Digests{}, Digests{} })

@@ -117,6 +117,9 @@ func TestConverges(t *testing.T) {
 
 // Each of these planners is wrong in one way, and must be found out.
 func TestMutants(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes half a minute, and minutes with the race detector; run without -short")
+	}
 	for name, mutant := range mutants() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

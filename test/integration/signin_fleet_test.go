@@ -73,6 +73,7 @@ func (o *org) ofFleet() (denied, restored int) {
 // TestSignInFleet: one of three workers has a wrong secret: it is not ready, takes nothing, and nobody else notices. Then the
 // others lose theirs, too: ROOMS is told once, and the command shows it; and once when it is over.
 func TestSignInFleet(t *testing.T) {
+	t.Parallel()
 	o := newOrg(t)
 	o.put("right", "sim-secret")
 	o.put("wrong", "a wrong one-4711")

@@ -45,7 +45,8 @@ func TestTwoWay(t *testing.T) {
 	if testing.Short() {
 		t.Skip("minutes of real processes; run without -short")
 	}
-	total := edits(t, 1500)
+	t.Parallel()
+	total := edits(t, 800)
 	mailboxes, bookings := max(30, min(total/100, 1000)), 5
 	s := &twoway{system: startSystem(t, exchangesim.Options{Seed: 11, Mailboxes: mailboxes, Items: -1}), rnd: rand.New(rand.NewPCG(7, 11))}
 	s.desk = newDesk(t, s.bus)
