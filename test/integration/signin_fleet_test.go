@@ -136,7 +136,7 @@ func (o *org) loseAll(good []*process) {
 		return nil
 	})
 	out := o.list()
-	if strings.Count(out, "no-sign-in") != orgMailboxes || !strings.Contains(out, "No worker can sign in to Exchange since ") || !strings.Contains(out, "(sign-in-refused, AADSTS7000215)") {
+	if strings.Count(out, "  no-sign-in  ") != orgMailboxes || !strings.Contains(out, "No worker can sign in to Exchange since ") || !strings.Contains(out, "(sign-in-refused, AADSTS7000215)") {
 		o.t.Errorf("the command says\n%s", out)
 	}
 }
