@@ -20,28 +20,6 @@ const (
 	subjectBreakers = "$KV." + events.BucketThrottle + ".access."
 )
 
-// ensureThrottle creates the bucket if it is not there.
-func (b *Bus) ensureThrottle(ctx context.Context) error {
-	kv := jetstream.KeyValueConfig{
-		Bucket: events.BucketThrottle, Description: "when and whom to leave alone: back-off and refused access, shared by the fleet", Replicas: max(b.opts.Replicas, 1),
-	}
-	if _, err := b.js.CreateKeyValue(ctx, kv); err != nil && !errors.Is(err, jetstream.ErrBucketExists) {
-		return fmt.Errorf("bus: create bucket %s: %w", kv.Bucket, err)
-	}
-	return nil
-}
-
-// checkThrottle takes hold of the bucket, or says that it is missing.
-func (b *Bus) checkThrottle(ctx context.Context) (missing []string) {
-	s, err := b.js.Stream(ctx, streamThrottle)
-	if err != nil {
-		return []string{fmt.Sprintf("bucket %s: %v", events.BucketThrottle, err)}
-	}
-	s.CachedInfo().Config.AllowDirect = false // a direct get may be answered by a follower that is behind
-	b.streams[streamThrottle], b.created[streamThrottle] = s, s.CachedInfo().Created
-	return nil
-}
-
 // Breaker reads a breaker from the bucket's leader, and the sequence at which it stands. One that nobody ever opened, or
 // that an operator removed, is closed.
 func (b *Bus) Breaker(ctx context.Context, key string) (jobs.Breaker, uint64, error) {

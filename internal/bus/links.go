@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -18,28 +17,6 @@ const (
 	streamLinks  = "KV_" + events.BucketLinks
 	subjectLinks = "$KV." + events.BucketLinks + "."
 )
-
-// ensureLinks creates the bucket if it is not there.
-func (b *Bus) ensureLinks(ctx context.Context) error {
-	kv := jetstream.KeyValueConfig{
-		Bucket: events.BucketLinks, Description: "which appointment is which booking's, and what both sides agreed on last", Replicas: max(b.opts.Replicas, 1),
-	}
-	if _, err := b.js.CreateKeyValue(ctx, kv); err != nil && !errors.Is(err, jetstream.ErrBucketExists) {
-		return fmt.Errorf("bus: create bucket %s: %w", kv.Bucket, err)
-	}
-	return nil
-}
-
-// checkLinks takes hold of the bucket, or says that it is missing.
-func (b *Bus) checkLinks(ctx context.Context) (missing []string) {
-	s, err := b.js.Stream(ctx, streamLinks)
-	if err != nil {
-		return []string{fmt.Sprintf("bucket %s: %v", events.BucketLinks, err)}
-	}
-	s.CachedInfo().Config.AllowDirect = false // a direct get may be answered by a follower that is behind
-	b.streams[streamLinks], b.created[streamLinks] = s, s.CachedInfo().Created
-	return nil
-}
 
 // Link reads a booking's link from the bucket's leader, and the sequence at which it stands. [ErrNotFound] says that
 // there is none.

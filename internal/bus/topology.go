@@ -114,7 +114,7 @@ func (b *Bus) Ensure(ctx context.Context) error {
 	if _, err := b.js.CreateKeyValue(ctx, kv); err != nil && !errors.Is(err, jetstream.ErrBucketExists) {
 		return fmt.Errorf("bus: create bucket %s: %w", kv.Bucket, err)
 	}
-	if err := errors.Join(b.createTokens(ctx), b.ensureThrottle(ctx), b.ensureLinks(ctx), b.ensureChanges(ctx)); err != nil {
+	if err := errors.Join(b.createTokens(ctx), b.ensureBuckets(ctx), b.ensureChanges(ctx)); err != nil {
 		return err
 	}
 	for _, lane := range jobs.Lanes {
@@ -136,8 +136,7 @@ func (b *Bus) Check(ctx context.Context) error {
 	f.add(b.checkConsumers(ctx))
 	f.add(b.checkTokens(ctx))
 	b.checkBoxes(ctx, &f)
-	f.add(b.checkThrottle(ctx), nil)
-	f.add(b.checkLinks(ctx), nil)
+	f.add(b.checkBuckets(ctx), nil)
 	return b.checked(ctx, f)
 }
 

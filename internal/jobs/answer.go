@@ -24,8 +24,8 @@ type Letter struct {
 	Payload  []byte          `json:"payload,omitempty"`
 }
 
-// Answer encodes an answer to ROOMS.
-func Answer(typ string, data any) (Outgoing, error) {
+// Event encodes an event for ROOMS.
+func Event(typ string, data any) (Outgoing, error) {
 	raw, err := json.Marshal(data)
 	if err != nil {
 		return Outgoing{}, fmt.Errorf("jobs: encode %s: %w", typ, err)
@@ -52,6 +52,6 @@ func Reject(a events.BookingRejected, e events.Event, l Letter) ([]Outgoing, err
 	if a.BookingID == "" || a.Revision < 1 {
 		return out, nil // nobody could tell whose answer it is
 	}
-	answer, err := Answer(events.TypeBookingRejected, a)
+	answer, err := Event(events.TypeBookingRejected, a)
 	return append(out, answer), err
 }

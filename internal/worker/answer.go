@@ -115,7 +115,7 @@ func (r *run) stale(ctx context.Context, in *incoming) error {
 		BookingID: in.Booking.ID, Revision: in.Booking.Revision, Mailbox: r.record().Settings.Address, Reason: events.RejectedStale,
 		ItemID: in.link.ItemID, Hint: "a revision at least as high was answered before: nothing is to be done",
 	}
-	out, err := jobs.Answer(events.TypeBookingRejected, a)
+	out, err := jobs.Event(events.TypeBookingRejected, a)
 	if err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ func (r *run) reject(ctx context.Context, in *incoming, a events.BookingRejected
 
 // tellAnswer settles an event with its answer, and the link with it unless the revision was superseded.
 func (r *run) tellAnswer(ctx context.Context, in *incoming, typ string, data any, change calendarChange) error {
-	answer, err := jobs.Answer(typ, data)
+	answer, err := jobs.Event(typ, data)
 	if err != nil {
 		return err
 	}

@@ -108,7 +108,7 @@ func (r *run) declined(h calsync.Held, l *calsync.Link, t *told) error {
 	if !l.Declined || had || l.State != calsync.LinkLive {
 		return nil
 	}
-	out, err := jobs.Answer(events.TypeBookingConflict, events.BookingConflict{
+	out, err := jobs.Event(events.TypeBookingConflict, events.BookingConflict{
 		BookingID: l.BookingID, Revision: l.Revision, Mailbox: r.record().Settings.Address, Reason: events.ConflictDeclined,
 		ItemID: h.ID, ChangeKey: h.ChangeKey, UID: h.UID, Current: r.shown(h.Appointment, nil, l.BookingID),
 	})

@@ -87,7 +87,7 @@ func (r *run) conclude(ctx context.Context, err error) Outcome {
 func (r *run) succeeded(ctx context.Context) error {
 	rec, now := r.record(), r.w.bus.Now()
 	if !rec.DeniedSince.IsZero() {
-		e, err := event(events.TypeAccessRestored, restored(&rec, now))
+		e, err := jobs.Event(events.TypeAccessRestored, restored(&rec, now))
 		if err == nil {
 			err = r.emit(ctx, []jobs.Outgoing{e}, func(rec *jobs.Record) { rec.DeniedSince, rec.Refusal = time.Time{}, nil })
 		}

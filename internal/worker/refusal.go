@@ -53,13 +53,13 @@ func (r *run) refusal(f *calsync.Fault, x *jobs.Failure, state jobs.State, next 
 	address := rec.Settings.Address
 	switch state {
 	case jobs.StateDenied:
-		return event(events.TypeAccessDenied, events.AccessDenied{
+		return jobs.Event(events.TypeAccessDenied, events.AccessDenied{
 			Mailbox: address, Since: x.At, Operation: f.Operation, Status: f.Status, Code: f.Code,
 			Hint: jobs.Advice(x.Reason, r.w.opts.Identity, address), NextCheck: next,
 			Scope: string(x.Scope), Reason: x.Reason, Evidence: evidence(x), FirstSeen: x.Since, LastSeen: x.At,
 		})
 	case jobs.StateBlocked:
-		return event(events.TypeMailboxBlocked, events.MailboxBlocked{
+		return jobs.Event(events.TypeMailboxBlocked, events.MailboxBlocked{
 			Mailbox: address, Since: x.At, Operation: f.Operation, Code: f.Code,
 			Hint: jobs.Advice(x.Reason, r.w.opts.Identity, address), NextCheck: next,
 			Scope: string(x.Scope), Reason: x.Reason, Evidence: evidence(x), FirstSeen: x.Since, LastSeen: x.At,
@@ -92,9 +92,4 @@ func evidence(x *jobs.Failure) *events.Evidence {
 		e.Code = x.Code
 	}
 	return e
-}
-
-func event(typ string, data any) (jobs.Outgoing, error) {
-	raw, err := json.Marshal(data)
-	return jobs.Outgoing{Kind: jobs.OutEvent, Type: typ, Data: raw}, err
 }
